@@ -83,7 +83,7 @@ const WRONG: [(&str, &str, &str, &str); 12] = [
     ("choice = \"none\"", "choice = \"maybe\"", "choice", "opt-in"),
     ("effective = 2025-12-16", "effective = \"soon\"", "effective", "neither a date"),
     ("effective = 2025-12-16", "effective = 2025-12-16T00:00:00", "effective", "offset"),
-    ("\"KR\"]", "\"Korea\"]", "excluded", "`Korea` is no region"),
+    ("\"UK\", \"KR\"]", "\"UK\", \"Korea\"]", "excluded", "`Korea` is no region"),
     ("\"union\"]", "\"crime\", \"union\"]", "sensitive", "cannot judge `crime`"),
     (", \"union\"]", "]", "sensitive", "`union` is missing"),
     ("half_life_days = 30", "half_life_days = 0", "half_life_days", "at least one day"),

@@ -1,0 +1,85 @@
+//! What is kept about the running of the store: counts, positions, expiry, dumps.
+
+use crate::batch::Position;
+use crate::codec::{tag, time};
+use crate::engine::{Engine, Value};
+use crate::{Store, StoreError};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+use tactful_core::chat::Tag;
+
+/// What a sweep took out, by table.
+pub type Swept = BTreeMap<&'static str, u64>;
+
+impl Store {
+    /// How many events ended how, since the store was made.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub fn counters(&mut self) -> Result<BTreeMap<String, u64>, StoreError> {
+        let rows = self.engine.query("SELECT reason, events FROM counter", &[])?;
+        rows.iter().map(|r| Ok((r.text(0)?.to_owned(), r.integer(1)?.unsigned_abs()))).collect()
+    }
+
+    /// How far a log was taken in; `None` when it was never begun.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub fn position(&mut self, log: Tag) -> Result<Option<Position>, StoreError> {
+        let rows = self
+            .engine
+            .query("SELECT position, complete FROM log_position WHERE log = $1", &[tag(log)])?;
+        rows.first()
+            .map(|row| {
+                let position = row.integer(0)?.unsigned_abs();
+                Ok(Position { log, position, complete: row.integer(1)? != 0 })
+            })
+            .transpose()
+    }
+
+    /// Takes out what has expired: rows and deletion marks past retention, seals past their own
+    /// term, records of what was shown past retention.
+    ///
+    /// # Errors
+    /// When the engine refuses; nothing is taken out then.
+    pub fn sweep(&mut self, now: Timestamp, retention_days: u16) -> Result<Swept, StoreError> {
+        let kept = SignedDuration::from_hours(24 * i64::from(retention_days));
+        let before = time(now.checked_sub(kept).unwrap_or(Timestamp::MIN));
+        let steps: [(&str, &str, Value); 4] = [
+            ("contribution", "DELETE FROM contribution WHERE at <= $1", before.clone()),
+            ("forgotten", "DELETE FROM forgotten WHERE until <= $1", before.clone()),
+            ("shown", "DELETE FROM shown WHERE at <= $1", before),
+            ("seal", "DELETE FROM seal WHERE expires <= $1", time(now)),
+        ];
+        self.engine.transaction(|engine| {
+            let mut swept = Swept::new();
+            for (table, sql, until) in steps {
+                swept.insert(table, engine.execute(sql, &[until])?);
+            }
+            Ok(swept)
+        })
+    }
+
+    /// Every table with its columns, by name.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub fn columns(&mut self) -> Result<BTreeMap<String, Vec<String>>, StoreError> {
+        let sql = match &self.engine {
+            Engine::Sqlite(_) => {
+                "SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c \
+                 WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' ORDER BY m.name, c.cid"
+            }
+            Engine::Postgresql(_) => {
+                "SELECT CAST(table_name AS TEXT), CAST(column_name AS TEXT) \
+                 FROM information_schema.columns WHERE table_schema = current_schema() \
+                 ORDER BY table_name, ordinal_position"
+            }
+        };
+        let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for row in self.engine.query(sql, &[])? {
+            tables.entry(row.text(0)?.to_owned()).or_default().push(row.text(1)?.to_owned());
+        }
+        Ok(tables)
+    }
+}
