@@ -8,7 +8,7 @@ mod codec;
 pub mod batch;
 mod commit;
 mod people;
-mod inventory;
+pub mod inventory;
 mod upkeep;
 
 use engine::{Engine, Postgresql, Sqlite};

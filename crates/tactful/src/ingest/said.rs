@@ -1,0 +1,185 @@
+//! One chunk of lines → what became of each.
+
+use super::report::{KNOWN, NOTHING, Outcomes, Trouble, UNKNOWN_ITEM, USED};
+use crate::events::{BadLine, Event, Line, Target};
+use crate::identity::Keyring;
+use crate::lines::Chunk;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tactful_core::chat::{Tag, Turn};
+use tactful_core::gate::{self, Deed, Refusal};
+use tactful_core::ledger::{self, Contribution};
+use tactful_core::policy::Policy;
+use tactful_core::reading::Reader;
+use tactful_core::standing::History;
+use tactful_core::taxonomy::Taxonomy;
+use tactful_core::{Outcome, digest, firewall};
+use tactful_store::batch::Seal;
+use tactful_store::{Store, StoreError};
+
+/// Accounts whose history one thread remembers; past that it forgets all and begins again.
+const REMEMBERED: usize = 65_536;
+
+/// What became of a chunk.
+#[derive(Default)]
+pub struct ChunkOutcome {
+    /// Bytes of the log up to its end.
+    pub end: u64,
+    /// Lines that are not blank.
+    pub lines: u64,
+    /// How many ended how.
+    pub outcomes: Outcomes,
+    /// Rows, one list an event that taught something, in the order of the log.
+    pub learned: Vec<Vec<Contribution>>,
+    /// Seals, each with the number of lists of `learned` that come before it.
+    pub seals: Vec<(usize, Seal)>,
+    /// Lines that did not fit.
+    pub troubles: Vec<Trouble>,
+}
+
+/// What a thread needs to judge what was said and done.
+pub struct Said<'a, R> {
+    store: Store,
+    keyring: Keyring,
+    taxonomy: Arc<Taxonomy>,
+    policy: &'a Policy,
+    reader: &'a R,
+    histories: BTreeMap<Tag, History>,
+}
+
+impl<'a, R: Reader> Said<'a, R> {
+    /// With a store of the thread's own.
+    pub fn new(
+        store: Store,
+        keyring: Keyring,
+        taxonomy: Arc<Taxonomy>,
+        policy: &'a Policy,
+        reader: &'a R,
+    ) -> Self {
+        Self { store, keyring, taxonomy, policy, reader, histories: BTreeMap::new() }
+    }
+
+    /// Judges the lines of a chunk.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn chunk(&mut self, chunk: &Chunk) -> Result<ChunkOutcome, StoreError> {
+        let mut outcome = ChunkOutcome { end: chunk.end, ..ChunkOutcome::default() };
+        for line in &chunk.too_long {
+            let what = BadLine {
+                field: "line",
+                expected: format!("longer than {} bytes", crate::lines::LONGEST_LINE).into(),
+            };
+            outcome.troubles.push(Trouble { line: *line, what });
+        }
+        outcome.lines = chunk.too_long.len() as u64;
+        for (number, line) in (chunk.first_line..).zip(chunk.bytes.split(|b| *b == b'\n')) {
+            if line.trim_ascii().is_empty() || line.len() > crate::lines::LONGEST_LINE {
+                continue;
+            }
+            outcome.lines += 1;
+            match Line::split(line).and_then(|l| l.event(&self.keyring, &self.taxonomy)) {
+                Ok(event) => self.event(event, &mut outcome)?,
+                Err(what) => outcome.troubles.push(Trouble { line: number, what }),
+            }
+        }
+        outcome.troubles.sort_by_key(|trouble| trouble.line);
+        Ok(outcome)
+    }
+
+    fn event(&mut self, event: Event, outcome: &mut ChunkOutcome) -> Result<(), StoreError> {
+        match event {
+            Event::Turn(turn) => self.turn(*turn, outcome),
+            Event::Activity(deed, target) => self.activity(deed, target, outcome),
+            known => {
+                let named = known.platforms();
+                let unknown = named.iter().any(|name| !self.policy.platforms.contains(name));
+                let ended = if unknown { Refusal::UnknownPlatform.code() } else { KNOWN };
+                outcome.outcomes.add(ended);
+                Ok(())
+            }
+        }
+    }
+
+    fn turn(&mut self, turn: Turn, outcome: &mut ChunkOutcome) -> Result<(), StoreError> {
+        let facts = turn.facts;
+        let policy = self.policy;
+        let standing = self.history(facts.account)?.standing(policy, facts.at);
+        match digest(policy, &standing, self.reader, turn) {
+            Outcome::Refused(refusal) => outcome.outcomes.add(refusal.code()),
+            Outcome::Stopped { why, seal } => {
+                outcome.outcomes.add(why.code());
+                if let Some(conversation) = seal {
+                    let seal = super::seal_of(facts.account, conversation, facts.at, policy);
+                    outcome.seals.push((outcome.learned.len(), seal));
+                }
+            }
+            Outcome::Learned(rows) => learned(rows, outcome),
+        }
+        Ok(())
+    }
+
+    fn activity(
+        &mut self,
+        deed: Deed,
+        target: Target,
+        outcome: &mut ChunkOutcome,
+    ) -> Result<(), StoreError> {
+        let policy = self.policy;
+        let standing = self.history(deed.account)?.standing(policy, deed.at);
+        let found = match target {
+            Target::Item(item) => {
+                if let Some(refusal) = gate::deed_refusal(policy, &standing, &deed) {
+                    outcome.outcomes.add(refusal.code());
+                    return Ok(());
+                }
+                match self.store.item_interests(&item)? {
+                    Some(found) => found,
+                    None => {
+                        outcome.outcomes.add(UNKNOWN_ITEM);
+                        return Ok(());
+                    }
+                }
+            }
+            Target::Text(words) => match gate::admit_deed(policy, &standing, deed, words) {
+                Err(refusal) => {
+                    outcome.outcomes.add(refusal.code());
+                    return Ok(());
+                }
+                Ok(admitted) => match firewall::screen(self.reader, admitted) {
+                    Err(stop) => {
+                        outcome.outcomes.add(stop.code());
+                        return Ok(());
+                    }
+                    Ok(cleared) => cleared
+                        .findings()
+                        .iter()
+                        .map(|found| (found.interest, found.weight, found.stage))
+                        .collect(),
+                },
+            },
+        };
+        let model = self.reader.model();
+        learned(ledger::deed_contributions(deed, &found, policy.id, model), outcome);
+        Ok(())
+    }
+
+    fn history(&mut self, account: Tag) -> Result<&History, StoreError> {
+        if self.histories.len() >= REMEMBERED && !self.histories.contains_key(&account) {
+            self.histories.clear();
+        }
+        if !self.histories.contains_key(&account) {
+            let history = self.store.history(account)?;
+            self.histories.insert(account, history);
+        }
+        Ok(self.histories.entry(account).or_default())
+    }
+}
+
+fn learned(rows: Vec<Contribution>, outcome: &mut ChunkOutcome) {
+    if rows.is_empty() {
+        return outcome.outcomes.add(NOTHING);
+    }
+    outcome.outcomes.add(USED);
+    outcome.learned.push(rows);
+}
