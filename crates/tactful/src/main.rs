@@ -8,6 +8,8 @@ mod events;
 mod identity;
 mod ingest;
 mod items;
+#[cfg(test)]
+mod laws;
 mod lines;
 mod show;
 mod tour;
