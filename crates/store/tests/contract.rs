@@ -173,7 +173,8 @@ fn a_fact_that_comes_late_takes_out_what_it_forbids() {
 fn linked_accounts_are_one_person_until_one_leaves() {
     on_each(|fresh| {
         let of = |n| (account(n), name("facebook"));
-        let links = vec![(Tag(70), at(0), vec![of(1), of(2)]), (Tag(71), at(5), vec![of(2), of(3)])];
+        let links =
+            vec![(Tag(70), at(0), vec![of(1), of(2)]), (Tag(71), at(5), vec![of(2), of(3)])];
         let unlinks = vec![(account(2), at(20))];
         fresh.store.commit(&Batch { links, unlinks, ..Batch::default() }, &policy()).unwrap();
         let mut linked = |n, second| {
@@ -210,7 +211,9 @@ fn a_person_takes_a_bounded_number_of_rows() {
         let kept = fresh.store.rows(account(1)).unwrap();
         assert_eq!(kept.len(), ROWS_PER_ACCOUNT, "{}", fresh.engine);
         assert_eq!(kept[0].event, Tag(many - 1), "the newest are kept");
-        assert!(fresh.store.sweep(at(86_400 * 400), 365).unwrap()["contribution"] < many as u64 / 2);
+        assert!(
+            fresh.store.sweep(at(86_400 * 400), 365).unwrap()["contribution"] < many as u64 / 2
+        );
     });
 }
 
@@ -265,7 +268,8 @@ fn a_seal_holds_against_a_writer_beside_it() {
             std::thread::scope(|scope| {
                 scope.spawn(move || rows(&mut one, vec![learn]));
                 scope.spawn(move || {
-                    two.commit(&Batch { seals: vec![seal], ..Batch::default() }, &policy()).unwrap();
+                    two.commit(&Batch { seals: vec![seal], ..Batch::default() }, &policy())
+                        .unwrap();
                 });
             });
         }

@@ -1,0 +1,215 @@
+//! What must hold for every inventory, profile and auction.
+#![expect(clippy::unwrap_used, reason = "a test's own set-up")]
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use tactful_core::profile::Profile;
+use tactful_core::ranking::auction::{Bid, run};
+use tactful_core::ranking::exclude::{Exclusion, Setting, exclusion};
+use tactful_core::ranking::index::{Index, Term};
+use tactful_core::ranking::inventory::Inventory;
+use tactful_core::ranking::item::{Campaign, FrequencyCap, Item, Surface};
+use tactful_core::ranking::place::Place;
+use tactful_core::ranking::slate::rank;
+use tactful_core::reading::Weight;
+use tactful_core::standing::Taste;
+use tactful_core::taxonomy::Interest;
+
+const LEAVES: usize = 60;
+
+fn now() -> Timestamp {
+    "2026-01-15T09:00:00Z".parse().unwrap()
+}
+
+fn items() -> impl Strategy<Value = Vec<(u32, Vec<(Interest, u8)>)>> {
+    // Few interests are common, most are rare, as in the world.
+    let interest = (0u16..LEAVES as u16, 0u16..LEAVES as u16)
+        .prop_map(|(a, b)| Interest(a * b / LEAVES as u16));
+    let impacts = prop::collection::btree_map(interest, 1u8..=255, 0..=5);
+    prop::collection::vec(impacts, 0..6000)
+        .prop_map(|all| (0..).zip(all.into_iter().map(|one| one.into_iter().collect())).collect())
+}
+
+fn terms() -> impl Strategy<Value = Vec<Term>> {
+    prop::collection::btree_map((0u16..LEAVES as u16).prop_map(Interest), 1u16..=1023, 0..30)
+        .prop_map(|terms| terms.into_iter().collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    /// Goal G1: the same items and scores as a full scan, ties by number, whatever is filtered.
+    #[test]
+    fn the_index_is_exact(items in items(), terms in terms(), k in 1usize..40, every in 1u32..5) {
+        let index = Index::build(&items, LEAVES);
+        let accept = |item: u32| item.is_multiple_of(every);
+        let found = index.search(&terms, k, accept);
+        prop_assert_eq!(&found, &index.scan(&terms, k, accept));
+        // And the scan is the sum that its name says, over the items themselves.
+        let strengths: BTreeMap<_, _> = terms.into_iter().collect();
+        let mut scores: Vec<(u32, u32)> = items.iter().filter(|(n, _)| accept(*n)).map(|(n, impacts)| {
+            let score = impacts.iter().map(|(i, impact)| u32::from(strengths.get(i).copied().unwrap_or(0)) * u32::from(*impact));
+            (score.sum(), *n)
+        }).filter(|(score, _)| *score > 0).collect();
+        scores.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+        scores.truncate(k);
+        prop_assert_eq!(found.into_iter().map(|hit| (hit.score, hit.item)).collect::<Vec<_>>(), scores);
+    }
+
+    /// A1 to A3 and A6 of a second-price auction.
+    #[test]
+    fn the_auction_is_fair(
+        bids in prop::collection::vec((1u64..5_000_000, 1u64..500_000), 0..30),
+        slots in 0usize..8, reserve in 0u64..1_000_000, raise in 1u64..3_000_000, who in 0usize..30,
+    ) {
+        let bids: Vec<Bid> = (0..).zip(bids).map(|(bidder, (bid, response))| Bid { bidder, bid, response }).collect();
+        let won = run(bids.clone(), slots, reserve);
+        prop_assert!(won.len() <= slots);
+        prop_assert!(won.iter().all(|w| reserve <= w.price && w.price <= w.bid.bid));
+        prop_assert!(won.windows(2).all(|pair| pair[0].bid.score() >= pair[1].bid.score()));
+        prop_assert_eq!(won.iter().map(|w| w.bid.bidder).collect::<BTreeSet<_>>().len(), won.len());
+        let mut reversed = bids.clone();
+        reversed.reverse();
+        prop_assert_eq!(&won, &run(reversed, slots, reserve));
+        if let Some(one) = bids.get(who) {
+            let mut raised = bids.clone();
+            raised[who].bid += raise;
+            let after = run(raised, slots, reserve);
+            let place = |won: &[tactful_core::ranking::auction::Won]| {
+                won.iter().position(|w| w.bid.bidder == one.bidder).unwrap_or(usize::MAX)
+            };
+            prop_assert!(place(&after) <= place(&won), "raising a bid never loses a place");
+            if place(&after) == place(&won) && place(&won) < usize::MAX {
+                prop_assert_eq!(after[place(&after)].price, won[place(&won)].price, "nor changes the price of the same place");
+            }
+        }
+    }
+}
+
+fn item(id: &str, surface: Surface) -> Item {
+    Item {
+        id: id.to_owned(),
+        surface,
+        title: id.to_owned(),
+        language: Some("en".to_owned()),
+        regions: BTreeSet::new(),
+        place: None,
+        author: None,
+        friends_only: false,
+        quality: 500,
+        created: "2025-12-01T00:00:00Z".parse().unwrap(),
+        campaign: None,
+        interests: vec![(Interest(0), Weight(900))],
+    }
+}
+
+fn ad(id: &str) -> Item {
+    let campaign = Campaign {
+        id: id.to_owned(),
+        advertiser: "acme".to_owned(),
+        bid: 1_000_000,
+        currency: "USD".to_owned(),
+        budget: 5_000_000,
+        frequency_cap: Some(FrequencyCap { count: 2, days: 1 }),
+    };
+    Item { campaign: Some(campaign), ..item(id, Surface::Ads) }
+}
+
+/// One case for each rule: an item that it excludes, in a setting where nothing else does.
+#[test]
+fn every_exclusion_decides_a_case() {
+    let here = Setting {
+        now: now(),
+        reserve: 10_000,
+        language: Some("en".to_owned()),
+        ..Setting::default()
+    };
+    let hidden = [("acme".to_owned(), Taste::Never)].into();
+    let shown = [("a".to_owned(), vec![now() - jiff::SignedDuration::from_hours(1); 2])].into();
+    let spent = [("a".to_owned(), 5_000_000)].into();
+    let us = tactful_core::chat::Region::new("US").unwrap();
+    let cases = [
+        (
+            Setting { now: "2025-01-01T00:00:00Z".parse().unwrap(), ..here.clone() },
+            item("a", Surface::Posts),
+            Exclusion::NotYet,
+        ),
+        (
+            here.clone(),
+            Item { friends_only: true, author: Some("x".to_owned()), ..item("a", Surface::Posts) },
+            Exclusion::Private,
+        ),
+        (
+            here.clone(),
+            Item { regions: [us].into(), ..item("a", Surface::Groups) },
+            Exclusion::Region,
+        ),
+        (
+            here.clone(),
+            Item { language: Some("de".to_owned()), ..item("a", Surface::Reels) },
+            Exclusion::Language,
+        ),
+        (Setting { advertisers: hidden, ..here.clone() }, ad("a"), Exclusion::Advertiser),
+        (Setting { shown, ..here.clone() }, ad("a"), Exclusion::Capped),
+        (Setting { spent, ..here.clone() }, ad("a"), Exclusion::Spent),
+        (Setting { reserve: 2_000_000, ..here.clone() }, ad("a"), Exclusion::Reserve),
+    ];
+    for (setting, item, expected) in &cases {
+        assert_eq!(exclusion(setting, item), Some(*expected));
+        let usual = if item.campaign.is_some() {
+            ad("a")
+        } else {
+            Item { surface: item.surface, ..self::item("a", item.surface) }
+        };
+        assert_eq!(exclusion(&here, &usual), None);
+    }
+    assert_eq!(cases.len(), tactful_core::ranking::exclude::RULES.len());
+}
+
+/// A stranger's private post is never shown, however well it fits; a friend's is.
+#[test]
+fn a_private_post_is_for_friends_only() {
+    let post = Item {
+        friends_only: true,
+        author: Some("facebook:ann".to_owned()),
+        ..item("p", Surface::Posts)
+    };
+    let inventory = Inventory::build([post], LEAVES);
+    let profile = Profile::of([(Interest(0), 4_000_000)]);
+    let mut setting = Setting { now: now(), ..Setting::default() };
+    assert!(rank(&inventory, Surface::Posts, 10, &setting, &profile).is_empty());
+    setting.friends.insert("facebook:ann".to_owned());
+    assert_eq!(rank(&inventory, Surface::Posts, 10, &setting, &profile).len(), 1);
+}
+
+#[test]
+fn a_near_group_comes_before_a_far_one() {
+    let at = |id: &str, latitude, longitude| Item {
+        place: Place::new(latitude, longitude),
+        ..item(id, Surface::Groups)
+    };
+    let (denver, boulder) = (at("a", 39_739_000, -104_990_000), at("b", 40_015_000, -105_271_000));
+    let inventory = Inventory::build([denver, boulder], LEAVES);
+    let profile = Profile::of([(Interest(0), 1_000_000)]);
+    let setting =
+        Setting { now: now(), place: Place::new(40_010_000, -105_270_000), ..Setting::default() };
+    let slots = rank(&inventory, Surface::Groups, 2, &setting, &profile);
+    assert_eq!(slots.iter().map(|s| s.item.id.as_str()).collect::<Vec<_>>(), ["b", "a"]);
+}
+
+#[test]
+fn no_more_than_two_of_one_author() {
+    let by = |n: u32, author: &str| Item {
+        author: Some(author.to_owned()),
+        quality: 900,
+        ..item(&format!("{author}{n}"), Surface::Reels)
+    };
+    let all =
+        (0..8).map(|n| by(n, "ann")).chain((0..3).map(|n| Item { quality: 100, ..by(n, "bob") }));
+    let inventory = Inventory::build(all, LEAVES);
+    let setting = Setting { now: now(), ..Setting::default() };
+    let slots = rank(&inventory, Surface::Reels, 10, &setting, &Profile::default());
+    let anns = slots.iter().filter(|slot| slot.item.author.as_deref() == Some("ann")).count();
+    assert_eq!((anns, slots.len()), (2, 4));
+}
