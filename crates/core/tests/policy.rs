@@ -1,4 +1,5 @@
 //! The shipped policies mean what they say, and wrong files are refused where they are wrong.
+#![expect(clippy::unwrap_used, reason = "a test's own set-up")]
 
 use jiff::Timestamp;
 use tactful_core::chat::Region;

@@ -17,6 +17,9 @@ pub struct Seal {
     pub expires: Timestamp,
 }
 
+/// Accounts that were linked: the center's tag, when, which.
+pub type Link = (Tag, Timestamp, Vec<(Tag, Name)>);
+
 /// How far a log was taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
@@ -39,8 +42,8 @@ pub struct Batch {
     pub choices: Vec<(Tag, Timestamp, Wish)>,
     /// Preferences.
     pub preferences: Vec<(Tag, PreferenceFact)>,
-    /// Accounts that were linked: the center's tag, when, which.
-    pub links: Vec<(Tag, Timestamp, Vec<(Tag, Name)>)>,
+    /// Accounts that were linked.
+    pub links: Vec<Link>,
     /// Accounts that were unlinked.
     pub unlinks: Vec<(Tag, Timestamp)>,
     /// What was taken back: whose, what, up to when.

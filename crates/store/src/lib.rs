@@ -1,7 +1,7 @@
 //! Rows to and from two engines: SQLite (one file, the default) and PostgreSQL.
 //!
 //! Each public method of [`Store`] is one transaction, or one consistent reading. The conformance
-//! suite in `tests/contract.rs` runs on both engines.
+//! suite in `tests/conformance/contract.rs` runs on both engines.
 
 mod engine;
 mod codec;

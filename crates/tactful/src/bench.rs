@@ -92,7 +92,8 @@ struct Numbers(u64);
 
 impl Numbers {
     fn next(&mut self, below: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % below
     }
 
@@ -228,7 +229,8 @@ fn write_log(folder: &Path, turns: usize) -> Result<PathBuf> {
 
 fn take_in(folder: &Path, run: usize, log: &Path, policy: &Policy, model: &Model) -> Result<Data> {
     let key = folder.join("key");
-    let mut data = Data::open(&folder.join(format!("data{run}")), Some(&key), None, run == 1 || key.exists())?;
+    let mut data =
+        Data::open(&folder.join(format!("data{run}")), Some(&key), None, run == 1 || key.exists())?;
     let options = IngestOptions { strict: false, progress: false };
     ingest(&[log.to_owned()], &mut data, policy, model, &options)?;
     Ok(data)
@@ -269,7 +271,9 @@ fn measure_slates(runs: usize, count: usize, leaves: usize) -> Result<Slates> {
     let inventory = Inventory::build(items.collect::<Vec<_>>(), leaves);
     let profiles: Vec<Profile> = (0..100)
         .map(|_| {
-            Profile::of((0..30).map(|_| (numbers.interest(leaves), UNIT / 4 + numbers.next(3 * UNIT))))
+            Profile::of(
+                (0..30).map(|_| (numbers.interest(leaves), UNIT / 4 + numbers.next(3 * UNIT))),
+            )
         })
         .collect();
     let setting = Setting { now: "2026-01-15T00:00:00Z".parse()?, ..Setting::default() };
@@ -321,16 +325,32 @@ impl fmt::Display for Measured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "median of {} runs", self.runs)?;
         writeln!(f, "model loaded in                 {:>12.3} s", self.model_load_seconds)?;
-        writeln!(f, "turns understood a second       {:>12.0}  (one core)", self.understood_per_second)?;
+        writeln!(
+            f,
+            "turns understood a second       {:>12.0}  (one core)",
+            self.understood_per_second
+        )?;
         writeln!(f, "  floor: tokenised only         {:>12.0}", self.tokenised_per_second)?;
-        writeln!(f, "lines ingested durably a second {:>12.0}  ({} lines)", self.ingested_per_second, self.turns)?;
+        writeln!(
+            f,
+            "lines ingested durably a second {:>12.0}  ({} lines)",
+            self.ingested_per_second, self.turns
+        )?;
         writeln!(f, "  floor: parsed only, one core  {:>12.0}", self.parsed_per_second)?;
         writeln!(f, "profiles read a second          {:>12.0}", self.profiles_per_second)?;
         for slates in &self.slates {
             writeln!(f, "at {} items", slates.items)?;
             writeln!(f, "  slates a second               {:>12.0}", slates.per_second)?;
-            writeln!(f, "  index, p50 / p99              {:>9.0} / {:.0} us", slates.index_p50, slates.index_p99)?;
-            writeln!(f, "  rival: full scan, p50         {:>12.0} us  ({:.1} times slower)", slates.scan_p50, slates.ratio)?;
+            writeln!(
+                f,
+                "  index, p50 / p99              {:>9.0} / {:.0} us",
+                slates.index_p50, slates.index_p99
+            )?;
+            writeln!(
+                f,
+                "  rival: full scan, p50         {:>12.0} us  ({:.1} times slower)",
+                slates.scan_p50, slates.ratio
+            )?;
             writeln!(f, "  bytes an item in the index    {:>12.0}", slates.bytes_per_item)?;
         }
         writeln!(f, "peak memory                     {:>12.0} MB", self.peak_bytes as f64 / 1e6)

@@ -14,10 +14,7 @@ const ALIKE: u64 = 20;
 /// Chooses `k` of the scored items, best first: each time the one with the highest score after
 /// what is alike among the chosen was taken off (a greedy maximal marginal relevance, Carbonell
 /// and Goldstein 1998), and never a third of one author.
-pub fn choose<'a>(
-    mut scored: Vec<(u32, &'a Item, Parts)>,
-    k: usize,
-) -> Vec<(u32, &'a Item, Parts)> {
+pub fn choose(mut scored: Vec<(u32, &Item, Parts)>, k: usize) -> Vec<(u32, &Item, Parts)> {
     scored.sort_by(|a, b| b.2.total().cmp(&a.2.total()).then(a.0.cmp(&b.0)));
     let mut chosen = Vec::with_capacity(k.min(scored.len()));
     let mut authors: BTreeMap<&str, usize> = BTreeMap::new();

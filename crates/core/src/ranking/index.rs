@@ -21,6 +21,12 @@ const POINTS_PER_UNIT: u32 = 32;
 /// An interest of a query with its strength, 1 to 1023.
 pub type Term = (Interest, u16);
 
+/// An item to index: its number, and its interests with their impacts, at most [`WIDTH`].
+pub type Entry = (u32, Vec<(Interest, u8)>);
+
+/// Where an item stands: per interest how rare it is, its number, and 255 less its impact.
+type Key = [(u32, u16, u8); WIDTH];
+
 /// One item: its interests and their impacts, padded with an interest that nobody asks for.
 #[derive(Clone, Copy)]
 struct Row {
@@ -62,13 +68,13 @@ pub fn terms(profile: &Profile) -> Vec<Term> {
 impl Index {
     /// Builds the index of some items: for each, its number and its (interest, impact) pairs, at
     /// most [`WIDTH`]. `interests` is how many the taxonomy has.
-    pub fn build(items: &[(u32, Vec<(Interest, u8)>)], interests: usize) -> Self {
+    pub fn build(items: &[Entry], interests: usize) -> Self {
         let mut frequency = vec![0u32; interests + 1];
         for (interest, _) in items.iter().flat_map(|(_, impacts)| impacts) {
             frequency[usize::from(interest.0).min(interests)] += 1;
         }
         let padding = u16::try_from(interests).unwrap_or(u16::MAX);
-        let mut ordered: Vec<([(u32, u16, u8); WIDTH], u32)> = items
+        let mut ordered: Vec<(Key, u32)> = items
             .iter()
             .filter(|(_, impacts)| !impacts.is_empty())
             .map(|(number, impacts)| {

@@ -1,9 +1,6 @@
 //! The same behaviours on SQLite and on PostgreSQL.
-#![expect(clippy::unwrap_used, reason = "a test's own set-up")]
 
-mod engines;
-
-use engines::on_each;
+use crate::engines::on_each;
 use jiff::Timestamp;
 use tactful_core::chat::{Modality, Name, Region, Tag};
 use tactful_core::ledger::{Contribution, Deletion, Source};
@@ -16,7 +13,7 @@ use tactful_store::inventory::{Shown, StoredItem};
 use tactful_store::{ROWS_PER_ACCOUNT, Store};
 
 fn policy() -> Policy {
-    Policy::parse(include_str!("../../../policies/announced-2025-12-16.toml")).unwrap()
+    Policy::parse(include_str!("../../../../policies/announced-2025-12-16.toml")).unwrap()
 }
 
 fn at(second: i64) -> Timestamp {

@@ -1,9 +1,6 @@
 //! The scenes of the announcement, by name, with the model that is shipped.
-#![expect(clippy::unwrap_used, reason = "a test's own set-up")]
 
-mod run;
-
-use run::{Place, known, turn};
+use crate::run::{Place, known, turn};
 use serde_json::{Value, json};
 
 const ASKED: &str = "2026-01-05T18:00:00Z";
@@ -43,7 +40,12 @@ fn inventory() -> Vec<Value> {
         group("boulder-hikers", "Boulder Hiking Club", 40.015, -105.271),
         group("boulder-knitters", "Boulder Knitting Circle", 40.015, -105.271),
         group("mosque", "Islamic Center and Mosque of Boulder", 40.015, -105.271),
-        post("friend-trail", "The ridge trail at sunrise, a great hike", "facebook:jude", "friends"),
+        post(
+            "friend-trail",
+            "The ridge trail at sunrise, a great hike",
+            "facebook:jude",
+            "friends",
+        ),
         post("stranger-trail", "My private hiking trail diary", "facebook:stranger", "friends"),
         post("public-cake", "Chocolate cake with raspberries", "facebook:baker", "public"),
         reel("reel-trails", "Five hiking trails in one minute"),
@@ -70,8 +72,18 @@ fn feed(place: &Place, account: &str) -> Vec<Value> {
         .into_iter()
         .map(|surface| {
             place.json(&[
-                "recommend", account, "--surface", surface, "--k", "5", "--at", NOW, "--place",
-                "40.01,-105.27", "--friends", "facebook:jude",
+                "recommend",
+                account,
+                "--surface",
+                surface,
+                "--k",
+                "5",
+                "--at",
+                NOW,
+                "--place",
+                "40.01,-105.27",
+                "--friends",
+                "facebook:jude",
             ])
         })
         .collect()
@@ -181,7 +193,10 @@ fn a_followed_mosque_leaves_no_trace_and_is_never_chosen_because_of_a_profile() 
     assert_eq!(place.interests(WHATSAPP, NOW)[0], HIKING);
     for slate in feed(&place, FACEBOOK) {
         for slot in slate["slate"].as_array().unwrap() {
-            assert!(slot["item"] != "mosque" || slot["reasons"].as_array().unwrap().iter().all(|r| r["kind"] != "interest"));
+            assert!(
+                slot["item"] != "mosque"
+                    || slot["reasons"].as_array().unwrap().iter().all(|r| r["kind"] != "interest")
+            );
         }
     }
 }
@@ -204,7 +219,8 @@ fn only_her_own_words_to_the_assistant_are_understood() {
         others.push(said);
     }
     let mut small = turn(WHATSAPP, "t9", ASKED, "thanks a lot!");
-    small["context"] = json!([{"role": "assistant", "text": "Try the hiking trail to Royal Arch."}]);
+    small["context"] =
+        json!([{"role": "assistant", "text": "Try the hiking trail to Royal Arch."}]);
     others.push(small);
     assert!(place("US", &others).interests(WHATSAPP, NOW).is_empty());
 }

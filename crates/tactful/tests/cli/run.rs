@@ -33,7 +33,8 @@ impl Place {
     }
 
     pub fn ingest(&self, log: &str, more: &[&str]) -> Output {
-        let policy = concat!(env!("CARGO_MANIFEST_DIR"), "/../../policies/announced-2025-12-16.toml");
+        let policy =
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../../policies/announced-2025-12-16.toml");
         self.run(&[&["ingest", log, "--policy", policy, "--format", "json"], more].concat())
     }
 

@@ -1,9 +1,6 @@
 //! Logs as they come: broken, hostile, shuffled, twice, cut in two, killed and resumed.
-#![expect(clippy::unwrap_used, reason = "a test's own set-up")]
 
-mod run;
-
-use run::{Place, known, turn};
+use crate::run::{Place, known, turn};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -64,7 +61,18 @@ fn a_bad_line_is_reported_with_its_number_and_field_and_the_others_go_on() {
         (turn("text", json!(7)), "text"),
         (turn("context", json!("before")), "context"),
     ];
-    for field in ["at", "account", "conversation", "turn", "role", "audience", "encrypted", "modality", "product", "text"] {
+    for field in [
+        "at",
+        "account",
+        "conversation",
+        "turn",
+        "role",
+        "audience",
+        "encrypted",
+        "modality",
+        "product",
+        "text",
+    ] {
         cases.push((without(field), field));
     }
     for (bad, field) in cases {
@@ -72,7 +80,11 @@ fn a_bad_line_is_reported_with_its_number_and_field_and_the_others_go_on() {
         let shown = String::from_utf8_lossy(&bad[..bad.len().min(80)]).into_owned();
         assert_eq!(code, Some(2), "{shown}");
         assert_eq!(report["bad_lines"], 1, "{shown}");
-        assert_eq!((&report["bad"][0]["line"], &report["bad"][0]["field"]), (&json!(2), &json!(field)), "{shown}");
+        assert_eq!(
+            (&report["bad"][0]["line"], &report["bad"][0]["field"]),
+            (&json!(2), &json!(field)),
+            "{shown}"
+        );
         assert_eq!(report["outcomes"]["used"], 1, "{shown}");
         assert_eq!(place.interests(ACCOUNT, "2026-01-15T09:00:00Z").len().min(1), 1, "{shown}");
     }
@@ -130,15 +142,23 @@ fn strict_stops_at_the_first_bad_line_and_keeps_what_came_before() {
 
 /// A log of many people: what it is made of does not matter here, only that it is the same.
 fn long() -> (Vec<Value>, Vec<Value>) {
-    let says = ["any good hikes near Boulder?", "which lens for portraits?", "best marinade for barbecue chicken",
-        "my knee hurts, what can I do?", "how do I knit a scarf?", "thanks", "guitar chords for wonderwall"];
+    let says = [
+        "any good hikes near Boulder?",
+        "which lens for portraits?",
+        "best marinade for barbecue chicken",
+        "my knee hurts, what can I do?",
+        "how do I knit a scarf?",
+        "thanks",
+        "guitar chords for wonderwall",
+    ];
     let (mut people, mut said) = (Vec::new(), Vec::new());
     for n in 0..40 {
         let account = format!("whatsapp:{n}");
         people.extend(known(&account, "US"));
         for t in 0..30 {
             let at = format!("2026-01-{:02}T{:02}:00:00Z", 1 + t % 28, t % 24);
-            let mut event = turn(&account, &format!("t{t}"), &at, says[(n * 7 + t * 3) % says.len()]);
+            let mut event =
+                turn(&account, &format!("t{t}"), &at, says[(n * 7 + t * 3) % says.len()]);
             event["conversation"] = json!(format!("c{}", t / 3));
             said.push(event);
         }
@@ -160,7 +180,9 @@ fn shuffled_duplicated_and_split_it_ends_in_the_same_bytes() {
     let shuffle = |events: &[Value]| {
         let mut events = events.to_vec();
         events.sort_by_key(|event| {
-            event.to_string().bytes().fold(7u64, |hash, b| hash.wrapping_mul(31).wrapping_add(u64::from(b)).rotate_left(9))
+            event.to_string().bytes().fold(7u64, |hash, b| {
+                hash.wrapping_mul(31).wrapping_add(u64::from(b)).rotate_left(9)
+            })
         });
         events
     };
@@ -179,12 +201,14 @@ fn shuffled_duplicated_and_split_it_ends_in_the_same_bytes() {
 fn killed_and_resumed_it_ends_in_the_same_bytes_and_counts() {
     let (people, said) = long();
     // Long enough that a kill finds it at work.
-    let said: Vec<Value> = (0..60).flat_map(|round| {
-        said.iter().cloned().map(move |mut event| {
-            event["turn"] = json!(format!("{}-{round}", event["turn"].as_str().unwrap()));
-            event
+    let said: Vec<Value> = (0..60)
+        .flat_map(|round| {
+            said.iter().cloned().map(move |mut event| {
+                event["turn"] = json!(format!("{}-{round}", event["turn"].as_str().unwrap()));
+                event
+            })
         })
-    }).collect();
+        .collect();
     let whole = Place::new();
     whole.take(&[people.clone(), said.clone()].concat());
     let killed = Place::new();
@@ -230,8 +254,15 @@ fn a_huge_line_takes_no_memory() {
     drop(file);
     let policy = concat!(env!("CARGO_MANIFEST_DIR"), "/../../policies/announced-2025-12-16.toml");
     // 300 MB of address space beside what the binary maps would not hold the line.
-    let command = format!("ulimit -v 700000; exec '{}' ingest log.jsonl --policy '{policy}' --format json", env!("CARGO_BIN_EXE_tactful"));
-    let done = Command::new("bash").current_dir(place.folder.path()).args(["-c", &command]).output().unwrap();
+    let command = format!(
+        "ulimit -v 700000; exec '{}' ingest log.jsonl --policy '{policy}' --format json",
+        env!("CARGO_BIN_EXE_tactful")
+    );
+    let done = Command::new("bash")
+        .current_dir(place.folder.path())
+        .args(["-c", &command])
+        .output()
+        .unwrap();
     let report: Value = serde_json::from_slice(&done.stdout).unwrap();
     assert_eq!((&report["bad_lines"], &report["bad"][0]["line"]), (&json!(1), &json!(1)));
     assert_eq!(report["outcomes"]["used"], 1);
@@ -244,7 +275,10 @@ fn lost_keys_and_other_keys_are_told_apart_from_new_data() {
     let key = place.path("tactful.key");
     std::fs::write(&key, "4".repeat(64)).unwrap();
     let done = place.run(&["profile", "--all"]);
-    assert!(String::from_utf8_lossy(&done.stderr).contains("is not the key that this data was made with"));
+    assert!(
+        String::from_utf8_lossy(&done.stderr)
+            .contains("is not the key that this data was made with")
+    );
     std::fs::remove_file(key).unwrap();
     let done = place.run(&["profile", "--all"]);
     assert!(String::from_utf8_lossy(&done.stderr).contains("is not there"));
@@ -254,8 +288,10 @@ fn lost_keys_and_other_keys_are_told_apart_from_new_data() {
 #[test]
 fn items_that_do_not_fit_are_named_and_the_rest_is_taken_in() {
     let place = Place::new();
-    let ad = |id: &str, currency: &str| json!({"id": id, "kind": "ad", "title": "Hiking boots", "created": AT,
-        "campaign": {"id": id, "advertiser": "a", "bid": 1, "currency": currency, "budget": 5}});
+    let ad = |id: &str, currency: &str| {
+        json!({"id": id, "kind": "ad", "title": "Hiking boots", "created": AT,
+        "campaign": {"id": id, "advertiser": "a", "bid": 1, "currency": currency, "budget": 5}})
+    };
     place.write("items.jsonl", &[
         ad("a", "USD"),
         ad("b", "EUR"),
@@ -267,8 +303,16 @@ fn items_that_do_not_fit_are_named_and_the_rest_is_taken_in() {
     place.write("log.jsonl", &good());
     let done = place.ingest("log.jsonl", &["--items", "items.jsonl"]);
     let report: Value = serde_json::from_slice(&done.stdout).unwrap();
-    let fields: Vec<_> = report["bad"].as_array().unwrap().iter().map(|b| (b["line"].as_u64().unwrap(), b["field"].as_str().unwrap())).collect();
-    assert_eq!(fields, [(2, "campaign.currency"), (3, "kind"), (4, "place"), (5, "line"), (6, "quality")]);
+    let fields: Vec<_> = report["bad"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|b| (b["line"].as_u64().unwrap(), b["field"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        fields,
+        [(2, "campaign.currency"), (3, "kind"), (4, "place"), (5, "line"), (6, "quality")]
+    );
     assert_eq!((done.status.code(), &report["items"]), (Some(2), &json!(1)));
 }
 
@@ -282,7 +326,8 @@ fn frequency_caps_count_what_was_recorded() {
     assert!(place.ingest("log.jsonl", &["--items", "items.jsonl"]).status.success());
     let ads = |minute: u32, more: &[&str]| {
         let at = format!("2026-01-15T09:{minute:02}:00Z");
-        let slate = place.json(&[&["recommend", ACCOUNT, "--surface", "ads", "--at", &at], more].concat());
+        let slate =
+            place.json(&[&["recommend", ACCOUNT, "--surface", "ads", "--at", &at], more].concat());
         slate["slate"].as_array().unwrap().len()
     };
     assert_eq!((ads(0, &["--record"]), ads(0, &["--record"]), ads(1, &[])), (1, 1, 1));
