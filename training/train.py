@@ -238,7 +238,7 @@ def main(teacher_path, out):
         "hashed_scale": [float(v) for v in hashed_scale],
         "thresholds": [int(round(1000 * t)) for t in thresholds],
         "leaf_mean": [float(v) for v in mean], "leaf_deviation": [float(v) for v in deviation],
-        "leaf_slope": 1.2, "leaf_offset": -float(best[1]), "leaf_threshold": 500,
+        "leaf_slope": 1.2, "leaf_offset": -float(best[1]), "leaf_threshold": 500, "leaf_margin": float(best[2]),
         "buying": sorted(set(BUYING)), "doing": sorted(set(DOING)),
     }).encode()
     vocabulary = open(MODEL / "vocab.txt", encoding="utf-8").read().rstrip("\n").encode()

@@ -103,8 +103,10 @@ def say(account, conversation, at, text, context=(), audience="assistant", encry
 
 for c in range(400):
     name, accounts, city, topics = people[c % len(people)]
-    account, conversation = accounts[0] if c % 5 else accounts[-1], f"c{c}"
-    asks, more = TOPICS[topics[c // len(people) % 3]][:2]
+    account, conversation = accounts[0] if c % 5 or c == 0 else accounts[-1], f"c{c}"
+    # Of hiking the first person speaks once, in the conversation that the tour is about.
+    spoken_of = topics[1:] if name == "mara" and c else topics
+    asks, more = TOPICS[spoken_of[c // len(people) % len(spoken_of)]][:2]
     ask = R.choice(asks).format(city=city)
     more = more.format(city=city)
     number = 1 + c % 28

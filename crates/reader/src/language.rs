@@ -44,10 +44,12 @@ pub fn judge(text: &str, shape: Shape) -> Result<[u8; 2], Unjudged> {
     // A word that is one piece of an English vocabulary is likely English; names and rare words
     // are not, so a part of them is let pass.
     let known = shape.whole * 100 / shape.words.max(1);
+    // The detector costs more than all else together, so it is asked only where it could decide.
     if shape.words >= 3
+        && known < 85
         && let Some(info) = Detector::new().detect(text)
         && info.lang() != Lang::Eng
-        && (known < 55 || (info.is_reliable() && known < 85))
+        && (known < 55 || info.is_reliable())
     {
         return Err(Unjudged::Language);
     }

@@ -9,6 +9,7 @@ use crate::language::{self, Shape};
 use crate::ngrams::bucket;
 use crate::weights::{LoadError, Weights};
 use crate::wordpiece::{Token, WordPiece, words};
+use std::collections::HashSet;
 use tactful_core::chat::Role;
 use tactful_core::gate::Spoken;
 use tactful_core::reading::{
@@ -21,7 +22,7 @@ use zeroize::{Zeroize, Zeroizing};
 const SHIPPED: &[u8] = include_bytes!("../../../models/tactful-en.bin");
 
 /// Interests that one turn gives, at most.
-const MOST_INTERESTS: usize = 3;
+const MOST_INTERESTS: usize = 2;
 
 /// A turn of fewer words is judged together with the messages before it: "what about my case?"
 const LEANS_ON_CONTEXT: usize = 6;
@@ -30,6 +31,8 @@ const LEANS_ON_CONTEXT: usize = 6;
 pub struct Model {
     weights: Weights,
     wordpiece: WordPiece,
+    buying: HashSet<String>,
+    doing: HashSet<String>,
 }
 
 /// A text on its way through the model. Wiped on drop.
@@ -67,7 +70,9 @@ impl Model {
         }
         let wordpiece = WordPiece::new(&weights.vocabulary)
             .ok_or_else(|| LoadError::Header("the vocabulary has no [UNK]".to_owned()))?;
-        Ok(Self { weights, wordpiece })
+        let cues = |list: &[String]| list.iter().cloned().collect();
+        let (buying, doing) = (cues(&weights.header.buying), cues(&weights.header.doing));
+        Ok(Self { weights, wordpiece, buying, doing })
     }
 
     /// Tokens of a text, for tests and benches.
@@ -98,8 +103,8 @@ impl Model {
                 out.shape.words += 1;
                 out.shape.whole += usize::from(self.wordpiece.is_whole(word));
             }
-            out.buying |= header.buying.iter().any(|cue| cue == word);
-            out.doing |= header.doing.iter().any(|cue| cue == word);
+            out.buying |= self.buying.contains(word);
+            out.doing |= self.doing.contains(word);
             features += 1;
             self.add_hashed(bucket(word, None, header.buckets), &mut out.hashed);
             if !before.is_empty() {
@@ -154,18 +159,21 @@ impl Model {
             (false, true) => Stage::Doing,
             (false, false) => Stage::Curious,
         };
-        let mut findings: Vec<Finding> = self
+        let z: Vec<f32> = self
             .weights
             .leaves
             .chunks_exact(header.dim)
-            .enumerate()
-            .filter_map(|(leaf, vector)| {
-                let cosine = dot(vector, &text.vector);
-                let z = (cosine - header.leaf_mean[leaf]) / header.leaf_deviation[leaf];
+            .zip(header.leaf_mean.iter().zip(&header.leaf_deviation))
+            .map(|(vector, (mean, deviation))| (dot(vector, &text.vector) - mean) / deviation)
+            .collect();
+        let best = z.iter().copied().fold(f32::MIN, f32::max);
+        let mut findings: Vec<Finding> = (0..)
+            .zip(z)
+            .filter(|(_, z)| *z >= best - header.leaf_margin)
+            .filter_map(|(leaf, z)| {
                 let weight = thousandths(logistic(header.leaf_slope * (z + header.leaf_offset)));
-                let interest = Interest(u16::try_from(leaf).ok()?);
                 (weight >= header.leaf_threshold.max(1)).then_some(Finding {
-                    interest,
+                    interest: Interest(leaf),
                     weight: Weight(weight),
                     stage,
                 })

@@ -54,6 +54,8 @@ pub struct Header {
     pub leaf_offset: f32,
     /// Thousandths from which a leaf is found.
     pub leaf_threshold: u16,
+    /// A leaf that is more deviations below the best one is not told beside it.
+    pub leaf_margin: f32,
     /// Words that say that somebody wants to buy, and words that say that somebody is at it.
     pub buying: Vec<String>,
     /// See `buying`.

@@ -7,10 +7,10 @@ use crate::taxonomy::Interest;
 
 /// Points of a part at most: quality, freshness, nearness, friendship. One interest brings up to
 /// 1023 × 255; one certain fresh turn brings 65,280.
-const QUALITY: u64 = 10_000;
-const FRESHNESS: u64 = 10_000;
-const NEARNESS: u64 = 30_000;
-const FRIENDSHIP: u64 = 40_000;
+const QUALITY: u64 = 5_000;
+const FRESHNESS: u64 = 5_000;
+const NEARNESS: u64 = 15_000;
+const FRIENDSHIP: u64 = 20_000;
 
 /// A thing is half as fresh after this many hours.
 const FRESH_HOURS: u64 = 7 * 24;
