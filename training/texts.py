@@ -80,7 +80,9 @@ def labelled():
     for row in jsonl(DATA / "prompts.jsonl.gz"):
         label = labels.get(row["id"])
         if label:
-            interests = [one for entry in label["interests"] for one in entry.split("|")]
+            interests = label["interests"]
+            if interests is not None:
+                interests = [one for entry in interests for one in entry.split("|")]
             yield {"text": row["text"], "subjects": set(label["sensitive"]), "interests": interests,
                    "weight": 4.0, "source": "labelled"}
 

@@ -46,7 +46,7 @@ pub fn judge(text: &str, shape: Shape) -> Result<[u8; 2], Unjudged> {
     let known = shape.whole * 100 / shape.words.max(1);
     // The detector costs more than all else together, so it is asked only where it could decide.
     if shape.words >= 3
-        && known < 85
+        && known < 75
         && let Some(info) = Detector::new().detect(text)
         && info.lang() != Lang::Eng
         && (known < 55 || info.is_reliable())

@@ -112,12 +112,14 @@ pub struct Item {
 }
 
 impl Item {
-    /// The interests by which it can be found, each with its impact (1 to 255) relative to the
-    /// strongest, at most [`super::index::WIDTH`].
+    /// The interests by which it can be found, at most [`super::index::WIDTH`], each with its
+    /// impact (1 to 255): relative to the strongest, and up to half less for a low quality. Of two
+    /// items on the same thing the better one is found first, and few blocks of the index tie.
     pub fn impacts(&self) -> impl Iterator<Item = (Interest, u8)> {
         let strongest = self.interests.iter().map(|(_, w)| w.0).max().unwrap_or(1).max(1);
         self.interests.iter().take(super::index::WIDTH).map(move |(interest, weight)| {
-            let impact = u32::from(weight.0) * 255 / u32::from(strongest);
+            let quality = 500 + u32::from(self.quality.min(1000)) / 2;
+            let impact = u32::from(weight.0) * quality * 255 / u32::from(strongest) / 1000;
             (*interest, u8::try_from(impact.clamp(1, 255)).unwrap_or(u8::MAX))
         })
     }
