@@ -209,7 +209,7 @@ def main(teacher_path, out):
         if r["interests"] and r["source"] == "authored":
             own[index[r["interests"][0]]] += vec[i]
             number[index[r["interests"][0]]] += 1
-    leaf_vec = unit(leaf_vec + np.where(number[:, None] > 0, 1.5 * unit(own), 0)).astype(np.float32)
+    leaf_vec = unit(leaf_vec + np.where(number[:, None] > 0, 2 * unit(own), 0)).astype(np.float32)
     background = np.isin(source, ["prompts", "labelled", "intent_topic_pool", "inventory_pool"])
     cos = vec[background] @ leaf_vec.T
     mean, deviation = cos.mean(0), cos.std(0)

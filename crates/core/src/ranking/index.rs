@@ -13,10 +13,10 @@ use crate::taxonomy::Interest;
 pub const WIDTH: usize = 5;
 
 /// Items a block, and blocks a superblock.
-const BLOCK: usize = 64;
+const BLOCK: usize = 32;
 
 /// Bounds are kept in units of this many points, so that 16 bits hold them.
-const POINTS_PER_UNIT: u32 = 32;
+const POINTS_PER_UNIT: u32 = 128;
 
 /// An interest of a query with its strength, 1 to 1023.
 pub type Term = (Interest, u16);
