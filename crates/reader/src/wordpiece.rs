@@ -3,8 +3,7 @@
 
 use std::collections::HashMap;
 use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
-use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
+use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 use zeroize::Zeroizing;
 
 /// A longer word is one unknown token.
@@ -100,7 +99,8 @@ pub fn words(text: &str, mut each: impl FnMut(&str)) {
         } else if c.is_whitespace() {
             flush(&mut word, None);
         } else if c != '\u{fffd}' && c.general_category_group() != GeneralCategoryGroup::Other {
-            for plain in std::iter::once(c).nfd().filter(|c| !is_combining_mark(*c)) {
+            let accent = |c: &char| c.general_category() == GeneralCategory::NonspacingMark;
+            for plain in std::iter::once(c).nfd().filter(|c| !accent(c)) {
                 for lower in plain.to_lowercase() {
                     match lower.general_category_group() {
                         GeneralCategoryGroup::Punctuation => flush(&mut word, Some(lower)),
