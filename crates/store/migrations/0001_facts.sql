@@ -50,6 +50,7 @@ CREATE TABLE preference (
     subject TEXT NOT NULL,
     at      BIGINT NOT NULL,
     taste   TEXT NOT NULL,
+    platform TEXT NOT NULL,
     PRIMARY KEY (shard, account, kind, subject, at, taste)
 );
 

@@ -40,8 +40,8 @@ pub struct Batch {
     pub notices: Vec<(Tag, NoticeFact)>,
     /// Choices about chats.
     pub choices: Vec<(Tag, Timestamp, Wish)>,
-    /// Preferences.
-    pub preferences: Vec<(Tag, PreferenceFact)>,
+    /// Preferences, with the account and its platform.
+    pub preferences: Vec<(Tag, Name, PreferenceFact)>,
     /// Accounts that were linked.
     pub links: Vec<Link>,
     /// Accounts that were unlinked.

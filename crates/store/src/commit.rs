@@ -33,9 +33,9 @@ const CHOICE: &str = "INSERT INTO choice (shard, account, at, wish) \
     (SELECT 1 FROM forgotten WHERE shard = $1 AND target = $2 AND until >= $3) \
     ON CONFLICT DO NOTHING";
 
-const PREFERENCE: &str = "INSERT INTO preference (shard, account, at, kind, subject, taste) \
+const PREFERENCE: &str = "INSERT INTO preference (shard, account, at, kind, subject, taste, platform) \
     SELECT CAST($1 AS BIGINT), CAST($2 AS TEXT), CAST($3 AS BIGINT), CAST($4 AS TEXT), \
-    CAST($5 AS TEXT), CAST($6 AS TEXT) WHERE NOT EXISTS \
+    CAST($5 AS TEXT), CAST($6 AS TEXT), CAST($7 AS TEXT) WHERE NOT EXISTS \
     (SELECT 1 FROM forgotten WHERE shard = $1 AND target = $2 AND until >= $3) \
     ON CONFLICT DO NOTHING";
 
@@ -228,11 +228,11 @@ fn write_standing(
         let [shard, key, at] = keyed(*account, *at);
         engine.execute(CHOICE, &[shard, key, at, wish.as_str().into()])?;
     }
-    for (account, preference) in &batch.preferences {
+    for (account, platform, preference) in &batch.preferences {
         let [shard, key, at] = keyed(*account, preference.at);
         let (kind, subject) = about(taxonomy, preference);
-        let taste = preference.taste.as_str().into();
-        engine.execute(PREFERENCE, &[shard, key, at, kind.into(), subject.into(), taste])?;
+        let said = [kind, subject, preference.taste.as_str(), platform.as_str()].map(Value::from);
+        engine.execute(PREFERENCE, &[&[shard, key, at][..], &said].concat())?;
     }
     for (center, at, accounts) in &batch.links {
         for (account, platform) in accounts {

@@ -90,10 +90,11 @@ impl Store {
     }
 
     fn platform(&mut self, account: Tag) -> Result<Option<Name>, StoreError> {
-        const PLATFORM: [&str; 3] = [
+        const PLATFORM: [&str; 4] = [
             "SELECT platform FROM contribution WHERE shard = $1 AND account = $2 LIMIT 1",
             "SELECT platform FROM account_fact WHERE shard = $1 AND account = $2 LIMIT 1",
             "SELECT platform FROM membership WHERE shard = $1 AND account = $2 LIMIT 1",
+            "SELECT platform FROM preference WHERE shard = $1 AND account = $2 LIMIT 1",
         ];
         for sql in PLATFORM {
             if let Some(row) = self.engine.query(sql, &key(account))?.first() {

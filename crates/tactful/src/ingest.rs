@@ -107,7 +107,9 @@ fn add(batch: &mut Batch, event: Event) {
         Event::Notice(account, _, Some(fact)) => batch.notices.push((account, fact)),
         Event::Notice(_, _, None) | Event::Turn(_) | Event::Activity(..) => {}
         Event::Choice(account, _, at, wish) => batch.choices.push((account, at, wish)),
-        Event::Preference(account, _, fact) => batch.preferences.push((account, fact)),
+        Event::Preference(account, platform, fact) => {
+            batch.preferences.push((account, platform, fact));
+        }
         Event::Delete(account, _, what, until) => batch.deletions.push((account, what, until)),
     }
 }
