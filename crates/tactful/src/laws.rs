@@ -274,7 +274,10 @@ proptest! {
         for n in 0..after {
             with.push(turn(ACCOUNTS[0], "whole", &format!("a{n}"), &day(40 + u16::from(n)), "hike fish"));
         }
-        prop_assert_eq!(World::of(&events).profiles(NOW), World::of(&with).profiles(NOW));
+        let (mut never, mut with) = (World::of(&events), World::of(&with));
+        prop_assert_eq!(never.profiles(NOW), with.profiles(NOW));
+        // Not only unseen: gone.
+        prop_assert_eq!(&never.rows(&[])["contribution"], &with.rows(&[])["contribution"]);
     }
 
     /// The whole log in any order, any of it twice, in one run.
