@@ -274,7 +274,10 @@ proptest! {
         for n in 0..after {
             with.push(turn(ACCOUNTS[0], "whole", &format!("a{n}"), &day(40 + u16::from(n)), "hike fish"));
         }
-        let (mut never, mut with) = (World::of(&events), World::of(&with));
+        // What came before is there already when the sensitive turn comes.
+        let (first, then) = with.split_at(events.len() + usize::from(before));
+        let (mut never, mut with) = (World::of(&events), World::of(first));
+        with.take(then);
         prop_assert_eq!(never.profiles(NOW), with.profiles(NOW));
         // Not only unseen: gone.
         prop_assert_eq!(&never.rows(&[])["contribution"], &with.rows(&[])["contribution"]);
