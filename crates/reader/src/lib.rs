@@ -6,9 +6,13 @@
 
 pub mod wordpiece;
 pub mod ngrams;
+pub mod sentencepiece;
+pub mod encoder;
+mod matrix;
 pub mod language;
 pub mod weights;
 pub mod model;
 
+pub use encoder::Encoder;
 pub use model::Model;
 pub use weights::LoadError;

@@ -137,7 +137,7 @@ impl Header {
     }
 }
 
-fn take<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a [u8], LoadError> {
+pub fn take<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a [u8], LoadError> {
     let (taken, left) = rest
         .split_at_checked(length)
         .ok_or_else(|| LoadError::Header("there is less than it says".to_owned()))?;
@@ -145,7 +145,7 @@ fn take<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a [u8], LoadError> {
     Ok(taken)
 }
 
-fn counted<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], LoadError> {
+pub fn counted<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], LoadError> {
     let mut length = [0; 4];
     length.copy_from_slice(take(rest, 4)?);
     take(rest, u32::from_le_bytes(length) as usize)
@@ -155,7 +155,7 @@ fn signed(bytes: &[u8]) -> Vec<i8> {
     bytes.iter().map(|byte| byte.cast_signed()).collect()
 }
 
-fn floats(bytes: &[u8]) -> Vec<f32> {
+pub fn floats(bytes: &[u8]) -> Vec<f32> {
     let (chunks, _) = bytes.as_chunks::<4>();
     chunks.iter().map(|chunk| f32::from_le_bytes(*chunk)).collect()
 }

@@ -346,7 +346,9 @@ proptest! {
     }
 
     #[test]
-    fn p4_deletion_is_exact(events in history(), extra in prop::collection::vec(0u16..60, 1..6), what in 0u8..4) {
+    fn p4_deletion_is_exact(
+        events in history(), extra in prop::collection::vec(0u16..60, 1..6), what in 0u8..4, later: bool
+    ) {
         let account = ACCOUNTS[1];
         let mut with = events.clone();
         for (n, at) in extra.iter().enumerate() {
@@ -364,14 +366,21 @@ proptest! {
             2 => delete["activity"] = json!("gone"),
             _ => {}
         }
-        with.push(delete.clone());
         let never = match what {
             // With the account goes all that it ever did.
             3 => events.iter().filter(|e| e["account"] != account
                 && !e["accounts"].as_array().is_some_and(|a| a.contains(&json!(account)))).cloned().collect(),
             _ => events.clone(),
         };
-        let (mut with, mut never) = (World::of(&with), World::of(&never));
+        // Known before the rest, as within one log, or afterwards, when there are rows to take back.
+        let mut with = match later {
+            true => World::of(&with),
+            false => World::of(&[with, vec![delete.clone()]].concat()),
+        };
+        if later {
+            with.take(&[delete]);
+        }
+        let mut never = World::of(&never);
         prop_assert_eq!(never.profiles(NOW), with.profiles(NOW));
         // Not only unseen: gone.
         prop_assert_eq!(&never.rows(&[])["contribution"], &with.rows(&[])["contribution"]);

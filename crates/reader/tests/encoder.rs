@@ -1,0 +1,41 @@
+//! The encoder against its reference: the same tokens, the same vectors.
+#![expect(clippy::unwrap_used, reason = "a test's own set-up")]
+
+use tactful_reader::{Encoder, LoadError};
+
+const FILE: &[u8] = include_bytes!("../../../models/use-multilingual-v3.bin");
+
+#[derive(serde::Deserialize)]
+struct Case {
+    text: String,
+    ids: Vec<u32>,
+    /// Thousandths.
+    vector: Vec<f32>,
+}
+
+#[test]
+fn tokens_and_vectors_are_those_of_the_reference() {
+    let encoder = Encoder::load(FILE).unwrap();
+    let cases: Vec<Case> = include_str!("encoder.jsonl")
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert!(cases.len() >= 500);
+    for Case { text, ids, vector } in cases {
+        assert_eq!(encoder.tokens(&text), ids, "{text:?}");
+        let ours = encoder.encode(&text);
+        let length = vector.iter().map(|v| v * v).sum::<f32>().sqrt();
+        let cosine = ours.iter().zip(&vector).map(|(a, b)| a * b).sum::<f32>() / length;
+        assert!(cosine > 0.999, "{text:?}: {cosine}");
+    }
+}
+
+#[test]
+fn a_damaged_file_is_refused() {
+    for cut in [0, 8, 1000, FILE.len() / 2, FILE.len() - 1] {
+        assert!(Encoder::load(&FILE[..cut]).is_err());
+    }
+    let mut flipped = FILE.to_vec();
+    flipped[FILE.len() / 2] ^= 1;
+    assert_eq!(Encoder::load(&flipped).err().unwrap(), LoadError::Damaged);
+}
