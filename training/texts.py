@@ -6,6 +6,7 @@ read only to drop whatever equals one of them.
 """
 import glob
 import gzip
+import hashlib
 import json
 import pathlib
 import random
@@ -61,12 +62,27 @@ def authored():
     for path in sorted(glob.glob(str(HERE / "authored" / "*.tsv"))):
         for line in open(path, encoding="utf-8"):
             leaf, _, text = line.rstrip("\n").partition("\t")
+            if pathlib.Path(path).name.startswith("languages"):
+                language, subjects, text = line.rstrip("\n").split("\t")
+                yield {"text": text, "subjects": set(subjects.split(",")) - {"none"}, "interests": None,
+                       "weight": 3.0, "source": "authored", "language": language}
+                continue
             if leaf in SUBJECTS or leaf == "none":
                 yield {"text": text, "subjects": {leaf} - {"none"}, "interests": None,
                        "weight": 3.0, "source": "authored"}
             elif text:
                 yield {"text": text, "subjects": set(), "interests": [leaf], "weight": 3.0,
                        "source": "authored"}
+
+
+def held_out_languages():
+    """Texts of our own in other languages, for measuring which of them the model may serve."""
+    rows = []
+    for path in sorted(glob.glob(str(HERE / "languages" / "*.tsv"))):
+        for line in open(path, encoding="utf-8"):
+            language, subjects, text = line.rstrip("\n").split("\t")
+            rows.append({"language": language, "subjects": set(subjects.split(",")) - {"none"}, "text": text})
+    return rows
 
 
 def labelled():
@@ -126,13 +142,45 @@ def pools(rng):
                "source": "prompts"}
 
 
+def unlabelled(rng):
+    """What people typed, for the fast path to learn from the encoder's opinion of it."""
+    def row(text, source, language="en"):
+        return {"text": text[:400], "subjects": None, "interests": None, "weight": 0.0, "source": source,
+                "language": language}
+    for r in jsonl(DATA / "prompts.jsonl.gz"):
+        yield row(r["text"], "prompts", r["lang"])
+    chats = []
+    for r in jsonl(DATA / "chats.jsonl.gz"):
+        if not r["source"].startswith(LEFT_OUT):
+            chats += [t["text"] for t in r["turns"] if t["role"] == "user" and 12 < len(t["text"]) < 400]
+    for text in sample(chats, 60000, rng):
+        yield row(text, "chats")
+    sensitive = [r for r in jsonl(DATA / "sensitive_pool.jsonl.gz") if not r["source"].startswith(LEFT_OUT)]
+    for r in sensitive:
+        yield row(r["text"], "sensitive_pool_rest", r["lang"])
+    for r in jsonl(DATA / "hard_negative_candidates.jsonl.gz"):
+        yield row(r["text"], "hard_negative_rest")
+    topics = [r for r in jsonl(DATA / "intent_topic_pool.jsonl.gz") if not r["source"].startswith(LEFT_OUT)]
+    for r in sample(topics, 45000, rng):
+        yield row(r["text"], "intent_rest", r["lang"])
+    for r in sample(jsonl(DATA / "inventory_pool.jsonl.gz"), 15000, rng):
+        yield row(r["title"], "inventory_rest")
+
+
+def key(text):
+    """The whole text, for looking its vector up."""
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
 def all_texts():
     evaluated = {normal(row["text"]) for row in jsonl(DATA / "eval" / "prompts.jsonl")}
+    evaluated |= {normal(row["text"]) for row in held_out_languages()}
     rng = random.Random(20251216)
     seen, rows = set(), []
-    for row in [*labelled(), *authored(), *pools(rng)]:
-        key = normal(row["text"])
-        if key and key not in evaluated and (key not in seen or row["source"] == "authored"):
-            seen.add(key)
+    for row in [*labelled(), *authored(), *pools(rng), *unlabelled(rng)]:
+        known = normal(row["text"]) if row.get("language", "en") == "en" else row["text"]
+        if known and len(row["text"]) > 1 and normal(row["text"]) not in evaluated \
+                and (known not in seen or row["source"] == "authored"):
+            seen.add(known)
             rows.append(row)
     return rows

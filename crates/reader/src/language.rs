@@ -3,7 +3,7 @@
 use tactful_core::reading::Unjudged;
 use whatlang::{Detector, Lang};
 
-/// The only language whose recall was measured so far.
+/// The language that the fast path knows.
 pub const ENGLISH: [u8; 2] = *b"en";
 
 /// A longer text is not judged: characters.
@@ -20,13 +20,23 @@ pub struct Shape {
     pub tokens: usize,
     /// See `tokens`.
     pub unknown: usize,
+    /// Runs of characters between blanks.
+    pub runs: usize,
 }
 
-/// The language of a text, or why it cannot be judged.
+impl Shape {
+    /// How many words in a hundred are pieces of the English vocabulary. (One that is is likely
+    /// English; names and rare words are not, so a part of them is let pass.)
+    pub fn known(&self) -> usize {
+        self.whole * 100 / self.words.max(1)
+    }
+}
+
+/// The language of a text: English, or one of those in which the judge was measured.
 ///
 /// # Errors
-/// [`Unjudged`]; a language that the detector names is given beside it by [`detected`].
-pub fn judge(text: &str, shape: Shape) -> Result<[u8; 2], Unjudged> {
+/// Why it cannot be judged; the language that the detector names is given by [`detected`].
+pub fn judge(text: &str, shape: Shape, measured: &[String]) -> Result<[u8; 2], Unjudged> {
     if text.chars().nth(LONGEST).is_some() {
         return Err(Unjudged::TooLong);
     }
@@ -34,24 +44,26 @@ pub fn judge(text: &str, shape: Shape) -> Result<[u8; 2], Unjudged> {
     if letters == 0 {
         return Err(Unjudged::Empty);
     }
+    let other = |code: Option<[u8; 2]>| {
+        let known = |code: &[u8; 2]| measured.iter().any(|m| m.as_bytes() == code);
+        code.filter(known).ok_or(Unjudged::Language)
+    };
     let latin = text.chars().filter(|c| c.is_alphabetic() && is_latin(*c)).count();
     if latin * 10 < letters * 7 {
-        return Err(Unjudged::Language);
+        return other(Detector::new().detect(text).and_then(|info| code(info.lang())));
     }
     if shape.tokens > 0 && shape.unknown * 2 > shape.tokens {
         return Err(Unjudged::Garbled);
     }
-    // A word that is one piece of an English vocabulary is likely English; names and rare words
-    // are not, so a part of them is let pass.
-    let known = shape.whole * 100 / shape.words.max(1);
     // The detector costs more than all else together, so it is asked only where it could decide.
+    let known = shape.known();
     if shape.words >= 3
         && known < 75
         && let Some(info) = Detector::new().detect(text)
         && info.lang() != Lang::Eng
         && (known < 55 || info.is_reliable())
     {
-        return Err(Unjudged::Language);
+        return other(code(info.lang()));
     }
     match (shape.words, known) {
         // Longer than any English word gets without a space.
@@ -66,7 +78,12 @@ pub fn judge(text: &str, shape: Shape) -> Result<[u8; 2], Unjudged> {
 /// What the detector calls a text that is not judged, if it is sure: ISO 639-1.
 pub fn detected(text: &str) -> Option<[u8; 2]> {
     let info = Detector::new().detect(text).filter(|info| info.is_reliable())?;
-    let code = match info.lang() {
+    code(info.lang())
+}
+
+fn code(language: Lang) -> Option<[u8; 2]> {
+    let code = match language {
+        Lang::Eng => b"en",
         Lang::Spa => b"es",
         Lang::Por => b"pt",
         Lang::Fra => b"fr",

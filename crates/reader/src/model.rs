@@ -1,13 +1,16 @@
 //! The model: from tokens to subjects and interests.
 //!
-//! A text is the mean of its tokens' rows in a table that was made to imitate a sentence encoder
-//! (as in model2vec, then trained on sentences), brought to length one. A subject is a logistic of
-//! that vector and of the hashed n-grams; a leaf is the cosine to its own vector, in deviations
-//! from what texts of all kinds have.
+//! Two paths. The fast one, for English: a text is the sum of its tokens' rows in a table that was
+//! made to imitate the sentence encoder (as in model2vec, then trained on sentences), brought to
+//! length one; a subject is a logistic of that vector and of the hashed n-grams. What it is sure
+//! of, it decides. The rest, and every other language that was measured, is judged by the encoder
+//! itself (`encoder.rs`). A leaf is the cosine to its own vector, in deviations from what texts of
+//! all kinds have.
 
+use crate::encoder::Encoder;
 use crate::language::{self, Shape};
 use crate::ngrams::bucket;
-use crate::weights::{LoadError, Weights};
+use crate::weights::{Leaves, LoadError, Weights};
 use crate::wordpiece::{Token, WordPiece, words};
 use std::collections::HashSet;
 use tactful_core::chat::Role;
@@ -19,10 +22,17 @@ use tactful_core::taxonomy::{Interest, Taxonomy};
 use zeroize::{Zeroize, Zeroizing};
 
 /// The model of this build.
-const SHIPPED: &[u8] = include_bytes!("../../../models/tactful-en.bin");
+const SHIPPED: &[u8] = include_bytes!("../../../models/tactful.bin");
+
+/// The sentence encoder of this build.
+const ENCODER: &[u8] = include_bytes!("../../../models/use-multilingual-v3.bin");
 
 /// Interests that one turn gives, at most.
-const MOST_INTERESTS: usize = 2;
+const MOST_INTERESTS: usize = 3;
+
+/// Of a text of which fewer words in a hundred are pieces of the English vocabulary, the fast path
+/// decides nothing.
+const KNOWN_TO_THE_FAST: usize = 75;
 
 /// A turn of fewer words is judged together with the messages before it: "what about my case?"
 const LEANS_ON_CONTEXT: usize = 6;
@@ -30,6 +40,7 @@ const LEANS_ON_CONTEXT: usize = 6;
 /// A loaded model.
 pub struct Model {
     weights: Weights,
+    encoder: Encoder,
     wordpiece: WordPiece,
     buying: HashSet<String>,
     doing: HashSet<String>,
@@ -45,20 +56,29 @@ struct Text {
     doing: bool,
 }
 
+/// What the firewall hears in one text.
+struct Heard {
+    language: [u8; 2],
+    levels: [Level; 7],
+    touched: [bool; 7],
+    /// The encoder's vector, if it was asked. Wiped on drop.
+    judged: Option<Zeroizing<Vec<f32>>>,
+}
+
 impl Model {
     /// The model that is shipped.
     ///
     /// # Errors
     /// When this build's file is not whole, or was made for another taxonomy.
     pub fn shipped(taxonomy: &Taxonomy) -> Result<Self, LoadError> {
-        Self::load(SHIPPED, taxonomy)
+        Self::load(SHIPPED, ENCODER, taxonomy)
     }
 
-    /// Loads a model's file.
+    /// Loads a model's file and its encoder's.
     ///
     /// # Errors
-    /// When it is not whole, or was made for another taxonomy.
-    pub fn load(bytes: &[u8], taxonomy: &Taxonomy) -> Result<Self, LoadError> {
+    /// When one is not whole, or was made for another taxonomy.
+    pub fn load(bytes: &[u8], encoder: &[u8], taxonomy: &Taxonomy) -> Result<Self, LoadError> {
         let weights = Weights::load(bytes)?;
         let theirs = taxonomy.leaves().iter().map(|leaf| &leaf.id);
         if let Some(differs) = theirs.clone().zip(&weights.header.leaves).position(|(a, b)| a != b)
@@ -72,7 +92,8 @@ impl Model {
             .ok_or_else(|| LoadError::Header("the vocabulary has no [UNK]".to_owned()))?;
         let cues = |list: &[String]| list.iter().cloned().collect();
         let (buying, doing) = (cues(&weights.header.buying), cues(&weights.header.doing));
-        Ok(Self { weights, wordpiece, buying, doing })
+        let encoder = Encoder::load(encoder)?;
+        Ok(Self { weights, encoder, wordpiece, buying, doing })
     }
 
     /// Tokens of a text, for tests and benches.
@@ -122,6 +143,7 @@ impl Model {
             }
         }
         out.shape.tokens = tokens.len();
+        out.shape.runs = text.split_whitespace().count();
         let length = out.vector.iter().map(|x| x * x).sum::<f32>().sqrt();
         if length > 0.0 {
             out.vector.iter_mut().for_each(|x| *x /= length);
@@ -140,73 +162,74 @@ impl Model {
         }
     }
 
-    fn subjects(&self, text: &Text) -> [Level; 7] {
+    /// The fast path's opinion, in log-odds.
+    fn guess(&self, text: &Text) -> [f32; 7] {
         let header = &self.weights.header;
-        let mut levels = [Level(0); 7];
-        for (subject, level) in levels.iter_mut().enumerate() {
-            let weights = &self.weights.dense[subject * header.dim..(subject + 1) * header.dim];
-            let logit =
-                header.subject_bias[subject] + dot(weights, &text.vector) + text.hashed[subject];
-            *level = Level(thousandths(logistic(logit)));
+        let mut odds = text.hashed;
+        let vectors = self.weights.fast.chunks_exact(header.dim).zip(&header.fast_bias);
+        for (odds, (weights, bias)) in odds.iter_mut().zip(vectors) {
+            *odds += bias + dot(weights, &text.vector);
         }
-        levels
+        odds
     }
 
-    fn findings(&self, text: &Text) -> Vec<Finding> {
+    /// The judge's opinion, in log-odds.
+    fn judge(&self, vector: &[f32]) -> [f32; 7] {
         let header = &self.weights.header;
-        let stage = match (text.buying, text.doing) {
-            (true, _) => Stage::Buying,
-            (false, true) => Stage::Doing,
-            (false, false) => Stage::Curious,
-        };
-        let z: Vec<f32> = self
-            .weights
-            .leaves
-            .chunks_exact(header.dim)
-            .zip(header.leaf_mean.iter().zip(&header.leaf_deviation))
-            .map(|(vector, (mean, deviation))| (dot(vector, &text.vector) - mean) / deviation)
-            .collect();
-        let best = z.iter().copied().fold(f32::MIN, f32::max);
-        let mut findings: Vec<Finding> = (0..)
-            .zip(z)
-            .filter(|(_, z)| *z >= best - header.leaf_margin)
-            .filter_map(|(leaf, z)| {
-                let weight = thousandths(logistic(header.leaf_slope * (z + header.leaf_offset)));
-                (weight >= header.leaf_threshold.max(1)).then_some(Finding {
-                    interest: Interest(leaf),
-                    weight: Weight(weight),
-                    stage,
-                })
-            })
-            .collect();
-        findings.sort_by(|a, b| b.weight.cmp(&a.weight).then(a.interest.cmp(&b.interest)));
-        findings.truncate(MOST_INTERESTS);
-        findings
+        let mut odds = [0.0; 7];
+        let vectors = self.weights.judge.chunks_exact(header.wide).zip(&header.judge_bias);
+        for (odds, (weights, bias)) in odds.iter_mut().zip(vectors) {
+            *odds = bias + dot(weights, vector);
+        }
+        odds
     }
 
     /// What the firewall hears in a text by itself.
-    fn heard(&self, text: &str, levels: &mut [Level; 7]) -> Result<(), Unjudged> {
-        let read = self.text(text);
-        language::judge(text, read.shape)?;
-        for (level, here) in levels.iter_mut().zip(self.subjects(&read)) {
-            *level = here.max(*level);
+    fn hear(&self, words: &str, text: &Text) -> Result<Heard, Unjudged> {
+        let header = &self.weights.header;
+        let language = language::judge(words, text.shape, &header.languages)?;
+        let english = language == language::ENGLISH;
+        let guess = self.guess(text);
+        if english && text.shape.known() >= KNOWN_TO_THE_FAST {
+            let levels = guess.map(level);
+            let greatest = levels.iter().max().map_or(0, |level| level.0);
+            if greatest < header.clear || greatest >= header.stop {
+                let touched = levels.map(|level| level.0 >= header.stop);
+                return Ok(Heard { language, levels, touched, judged: None });
+            }
         }
-        Ok(())
+        let vector = Zeroizing::new(self.encoder.encode(words));
+        let mut odds = self.judge(&vector);
+        if english {
+            // The two err in different places.
+            for (odds, guess) in odds.iter_mut().zip(guess) {
+                *odds = header.judge_share * *odds + (1.0 - header.judge_share) * guess;
+            }
+        }
+        let levels = odds.map(level);
+        let share = if english { 1.0 } else { header.elsewhere };
+        let mut touched = [false; 7];
+        for ((touched, level), threshold) in touched.iter_mut().zip(levels).zip(&header.thresholds) {
+            *touched = f32::from(level.0) >= f32::from(*threshold) * share;
+        }
+        Ok(Heard { language, levels, touched, judged: Some(vector) })
     }
 
     /// Of the messages before: each of the person's own, and, for a turn that leans on them, the
     /// last two together with it. What cannot be judged in the person's own words shuts as if it
     /// were this turn; the assistant's words by themselves shut nothing.
-    fn context(
-        &self,
-        spoken: &Spoken,
-        leans: bool,
-        levels: &mut [Level; 7],
-    ) -> Result<(), Unjudged> {
+    fn context(&self, spoken: &Spoken, leans: bool, heard: &mut Heard) -> Result<(), Unjudged> {
+        let mut add = |other: Heard| {
+            for (subject, level) in other.levels.into_iter().enumerate() {
+                heard.levels[subject] = level.max(heard.levels[subject]);
+                heard.touched[subject] |= other.touched[subject];
+            }
+        };
         for (role, words) in spoken.context() {
             if role == Role::User {
-                match self.heard(words, levels) {
-                    Ok(()) | Err(Unjudged::Empty) => {}
+                match self.hear(words, &self.text(words)) {
+                    Ok(other) => add(other),
+                    Err(Unjudged::Empty) => {}
                     Err(unjudged) => return Err(unjudged),
                 }
             }
@@ -218,38 +241,93 @@ impl Model {
                 joined.push_str(words);
                 joined.push('\n');
             }
+            if joined.is_empty() {
+                return Ok(());
+            }
             joined.push_str(spoken.words());
-            let read = self.text(&joined);
-            for (level, here) in levels.iter_mut().zip(self.subjects(&read)) {
-                *level = here.max(*level);
+            // Each part was judged, or is the assistant's; together they may be of no one language.
+            if let Ok(other) = self.hear(&joined, &self.text(&joined)) {
+                add(other);
             }
         }
         Ok(())
     }
 
-    fn judged(&self, spoken: &Spoken) -> Result<Judgement, Unjudged> {
-        let text = self.text(spoken.words());
-        language::judge(spoken.words(), text.shape)?;
-        let mut subjects = self.subjects(&text);
-        let leans = text.shape.words < LEANS_ON_CONTEXT;
-        self.context(spoken, leans, &mut subjects)?;
-        let mut touched = [false; 7];
-        for (subject, touched) in touched.iter_mut().enumerate() {
-            *touched = subjects[subject].0 >= self.weights.header.thresholds[subject];
-        }
-        Ok(Judgement { subjects, touched, findings: self.findings(&text) })
+    fn findings(&self, text: &Text, heard: &Heard) -> Vec<Finding> {
+        let (weights, header) = (&self.weights, &self.weights.header);
+        let (vectors, vector, leaves) = match &heard.judged {
+            Some(judged) => (&weights.judge_leaves, &judged[..], &header.judge_leaves),
+            None => (&weights.fast_leaves, &text.vector[..], &header.fast_leaves),
+        };
+        let stage = match (text.buying, text.doing) {
+            (true, _) => Stage::Buying,
+            (false, true) => Stage::Doing,
+            (false, false) => Stage::Curious,
+        };
+        let length = (text.shape.runs.clamp(1, 200) as f32).ln();
+        let some = leaves.some_bias + dot(&leaves.some, vector);
+        nearest(vectors, vector, leaves)
+            .into_iter()
+            .filter_map(|(leaf, z, behind)| {
+                let [one, by_z, by_length, by_both, by_behind, by_some] = leaves.sure;
+                let logit = one
+                    + by_z * z
+                    + by_length * length
+                    + by_both * z * length
+                    + by_behind * behind
+                    + by_some * some;
+                let weight = thousandths(logistic(logit));
+                (weight >= leaves.threshold.max(1)).then_some(Finding {
+                    interest: Interest(leaf),
+                    weight: Weight(weight),
+                    stage,
+                })
+            })
+            .collect()
     }
+
+    fn judged(&self, spoken: &Spoken) -> Result<([u8; 2], Judgement), Unjudged> {
+        let text = self.text(spoken.words());
+        let mut heard = self.hear(spoken.words(), &text)?;
+        self.context(spoken, text.shape.words < LEANS_ON_CONTEXT, &mut heard)?;
+        let findings = self.findings(&text, &heard);
+        let Heard { language, levels: subjects, touched, .. } = heard;
+        Ok((language, Judgement { subjects, touched, findings }))
+    }
+}
+
+/// The leaves nearest to a vector, at most [`MOST_INTERESTS`], the nearest first: the leaf, its
+/// deviations above the mean, and how far that is behind the first.
+fn nearest(vectors: &[f32], vector: &[f32], leaves: &Leaves) -> Vec<(u16, f32, f32)> {
+    let mut best: Vec<(u16, f32, f32)> = Vec::with_capacity(MOST_INTERESTS + 1);
+    let all = vectors.chunks_exact(vector.len()).zip(leaves.mean.iter().zip(&leaves.deviation));
+    for (leaf, (other, (mean, deviation))) in (0..).zip(all) {
+        let z = (dot(other, vector) - mean) / deviation;
+        let at = best.partition_point(|(_, better, _)| *better >= z);
+        if at < MOST_INTERESTS {
+            best.insert(at, (leaf, z, 0.0));
+            best.truncate(MOST_INTERESTS);
+        }
+    }
+    let first = best.first().map_or(0.0, |(_, z, _)| *z);
+    best.iter_mut().for_each(|(_, z, behind)| *behind = *z - first);
+    best
 }
 
 impl Reader for Model {
     fn read(&self, spoken: &Spoken) -> Reading {
-        let judged = self.judged(spoken);
-        let language = match judged {
-            Ok(_) => Some(language::ENGLISH),
-            Err(Unjudged::Language) => language::detected(spoken.words()),
-            Err(_) => None,
-        };
-        Reading { language, judged }
+        match self.judged(spoken) {
+            Ok((language, judgement)) => {
+                Reading { language: Some(language), judged: Ok(judgement) }
+            }
+            Err(unjudged) => {
+                let language = match unjudged {
+                    Unjudged::Language => language::detected(spoken.words()),
+                    _ => None,
+                };
+                Reading { language, judged: Err(unjudged) }
+            }
+        }
     }
 
     fn model(&self) -> ModelId {
@@ -284,6 +362,11 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 
 fn logistic(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
+}
+
+/// Of log-odds.
+fn level(odds: f32) -> Level {
+    Level(thousandths(logistic(odds)))
 }
 
 fn thousandths(probability: f32) -> u16 {

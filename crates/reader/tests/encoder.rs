@@ -1,5 +1,4 @@
 //! The encoder against its reference: the same tokens, the same vectors.
-#![expect(clippy::unwrap_used, reason = "a test's own set-up")]
 
 use tactful_reader::{Encoder, LoadError};
 

@@ -10,7 +10,9 @@ use tactful_core::reading::{Reader, Reading, Subject, Unjudged};
 use tactful_core::taxonomy::Taxonomy;
 use tactful_reader::{LoadError, Model};
 
-const FILE: &[u8] = include_bytes!("../../../models/tactful-en.bin");
+const FILE: &[u8] = include_bytes!("../../../models/tactful.bin");
+
+const ENCODER: &[u8] = include_bytes!("../../../models/use-multilingual-v3.bin");
 
 static TAXONOMY: LazyLock<Taxonomy> =
     LazyLock::new(|| Taxonomy::parse(include_str!("../../../taxonomy/interests.tsv")).unwrap());
@@ -37,9 +39,9 @@ fn tokens_are_those_of_the_reference() {
 
 #[test]
 fn a_damaged_file_is_refused() {
-    let load = |bytes: &[u8]| Model::load(bytes, &TAXONOMY).err().unwrap();
+    let load = |bytes: &[u8]| Model::load(bytes, ENCODER, &TAXONOMY).err().unwrap();
     assert_eq!(load(b""), LoadError::Magic);
-    assert_eq!(load(b"TACTMDL1"), LoadError::Damaged);
+    assert_eq!(load(b"TACTMDL2"), LoadError::Damaged);
     assert_eq!(load(&FILE[..FILE.len() - 1]), LoadError::Damaged);
     assert_eq!(load(&FILE[..FILE.len() / 2]), LoadError::Damaged);
     for at in [8, 12, 5_000, FILE.len() / 2, FILE.len() - 40] {
@@ -54,7 +56,7 @@ fn a_model_of_another_taxonomy_is_refused() {
     let other = include_str!("../../../taxonomy/interests.tsv")
         .replace("outdoors.hiking\t", "outdoors.walking\t");
     let other = Taxonomy::parse(&other).unwrap();
-    assert_eq!(Model::load(FILE, &other).err().unwrap(), LoadError::Taxonomy(0));
+    assert_eq!(Model::load(FILE, ENCODER, &other).err().unwrap(), LoadError::Taxonomy(0));
 }
 
 /// Not what it was trained on, and nothing hard: a first model that fails these is broken.
@@ -118,7 +120,7 @@ fn what_cannot_be_judged_says_why() {
         ("Könntest du mir bitte einen schönen Wanderweg empfehlen?", Unjudged::Language),
         ("¿Cuáles son los mejores senderos para caminar cerca de Madrid?", Unjudged::Language),
         ("Посоветуйте хороший маршрут для похода", Unjudged::Language),
-        ("おすすめのハイキングコースを教えてください", Unjudged::Language),
+        ("Hver eru bestu gönguleiðirnar nálægt Reykjavík?", Unjudged::Language),
         ("qwrtzp xkcdv bnmqw plokij zxcvb", Unjudged::Garbled),
         (&"hiking ".repeat(3_000), Unjudged::TooLong),
     ] {
@@ -152,10 +154,10 @@ proptest! {
     /// A file that is no model is refused, whatever its header says.
     #[test]
     fn any_file_is_refused_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        let mut file = b"TACTMDL1".to_vec();
+        let mut file = b"TACTMDL2".to_vec();
         file.extend(&bytes);
         let hash = blake3::hash(&file);
         file.extend(hash.as_bytes());
-        prop_assert!(Model::load(&file, &TAXONOMY).is_err());
+        prop_assert!(Model::load(&file, ENCODER, &TAXONOMY).is_err());
     }
 }

@@ -169,4 +169,21 @@ impl Store {
             .map(|row| Ok((row.text(0)?.to_owned(), row.integer(1)?.unsigned_abs())))
             .collect()
     }
+
+    /// Of each item that was shown: to how many accounts, and how often.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub fn audiences(&mut self) -> Result<BTreeMap<String, (u64, u64)>, StoreError> {
+        let rows = self.engine.query(
+            "SELECT item, count(DISTINCT account), count(*) FROM shown GROUP BY item",
+            &[],
+        )?;
+        let count = |n: i64| n.unsigned_abs();
+        rows.iter()
+            .map(|row| {
+                Ok((row.text(0)?.to_owned(), (count(row.integer(1)?), count(row.integer(2)?))))
+            })
+            .collect()
+    }
 }

@@ -9,14 +9,15 @@ mod progress;
 mod report;
 mod said;
 
-pub use report::{Report, Trouble};
+pub use report::{NOTHING, Report, SHUT, Trouble};
+pub use said::{Judged, Said};
 
 use crate::data::Data;
 use crate::events::{Event, Line};
 use crate::lines::{Chunk, Lines, open};
 use anyhow::{Context, Result, bail};
 use progress::Progress;
-use said::{ChunkOutcome, Said};
+use said::{ChunkOutcome, known_as};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -83,10 +84,8 @@ fn know(file: &Path, data: &mut Data, policy: &Policy) -> Result<Tag> {
             if line.is_said_or_done() {
                 continue;
             }
-            if let Ok(event) = line.event(&data.keyring, &data.taxonomy)
-                && event.platforms().iter().all(|platform| policy.platforms.contains(platform))
-            {
-                add(&mut batch, event);
+            if let Ok(event) = line.event(&data.keyring, &data.taxonomy) {
+                add_known(&mut batch, event, policy);
                 events += 1;
             }
         }
@@ -99,7 +98,12 @@ fn know(file: &Path, data: &mut Data, policy: &Policy) -> Result<Tag> {
     Ok(data.keyring.tag("log", &[hasher.finalize().as_bytes()]))
 }
 
-fn add(batch: &mut Batch, event: Event) {
+/// Adds what an event says of an account, and tells how it ends.
+pub fn add_known(batch: &mut Batch, event: Event, policy: &Policy) -> &'static str {
+    let ended = known_as(&event, policy);
+    if ended != report::KNOWN {
+        return ended;
+    }
     match event {
         Event::Account(account, platform, fact) => batch.facts.push((account, platform, fact)),
         Event::Link(center, at, accounts) => batch.links.push((center, at, accounts)),
@@ -112,6 +116,7 @@ fn add(batch: &mut Batch, event: Event) {
         }
         Event::Delete(account, _, what, until) => batch.deletions.push((account, what, until)),
     }
+    ended
 }
 
 /// The second pass: what was said and done.
@@ -144,10 +149,11 @@ fn say(
             let (location, keyring, taxonomy) =
                 (location.clone(), keyring.clone(), Arc::clone(&taxonomy));
             scope.spawn(move || {
-                let mut said = match Store::open(&location, Arc::clone(&taxonomy)) {
-                    Ok(store) => Said::new(store, keyring, taxonomy, policy, reader),
+                let mut store = match Store::open(&location, Arc::clone(&taxonomy)) {
+                    Ok(store) => store,
                     Err(error) => return drop(from_workers.send((0, Err(error)))),
                 };
+                let mut said = Said::new(&mut store, &keyring, &taxonomy, policy, reader);
                 while let Some((number, chunk)) = next(&chunks) {
                     if from_workers.send((number, said.chunk(&chunk))).is_err() {
                         return;

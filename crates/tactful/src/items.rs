@@ -235,6 +235,57 @@ fn found(parsed: &Parsed, taxonomy: &Taxonomy, reader: &impl Reader) -> Result<F
     named.ok_or_else(|| bad("campaign.interests", "expected leaves of taxonomy/interests.tsv"))
 }
 
+/// Has an item read, and checks what only the others make wrong.
+fn keep(
+    parsed: Parsed,
+    bytes: &[u8],
+    currency: &mut Option<String>,
+    taxonomy: &Taxonomy,
+    reader: &impl Reader,
+) -> Result<StoredItem, BadLine> {
+    if let Some(campaign) = &parsed.item.campaign {
+        // Bids are compared, so they must be of one currency.
+        match currency {
+            Some(one) if *one != campaign.currency => {
+                return Err(bad("campaign.currency", format!("expected {one}, as before")));
+            }
+            Some(_) => {}
+            None => *currency = Some(campaign.currency.clone()),
+        }
+    }
+    let found = found(&parsed, taxonomy, reader)?;
+    let body = String::from_utf8_lossy(bytes.trim_ascii()).into_owned();
+    Ok(StoredItem { item: parsed.item.id, body, found })
+}
+
+/// Reads items, all or none; they are not kept yet, but the currency of the first ad is.
+///
+/// # Errors
+/// The first line that does not fit.
+pub fn take_in_text(
+    text: &[u8],
+    data: &mut Data,
+    reader: &impl Reader,
+) -> Result<Result<Vec<StoredItem>, Trouble>, tactful_store::StoreError> {
+    let mut currency = data.store.note("currency")?;
+    let mut items = Vec::new();
+    for (line, bytes) in (1..).zip(text.split(|byte| *byte == b'\n')) {
+        if bytes.trim_ascii().is_empty() {
+            continue;
+        }
+        let kept = parse(bytes)
+            .and_then(|parsed| keep(parsed, bytes, &mut currency, &data.taxonomy, reader));
+        match kept {
+            Ok(item) => items.push(item),
+            Err(what) => return Ok(Err(Trouble { line, what })),
+        }
+    }
+    if let Some(currency) = currency {
+        data.store.set_note("currency", &currency)?;
+    }
+    Ok(Ok(items))
+}
+
 /// Takes items in. Gives how many, and the lines that did not fit.
 ///
 /// # Errors
@@ -258,24 +309,8 @@ pub fn take_in(
                 true => Err(bad("line", format!("longer than {LONGEST_LINE} bytes"))),
                 false => parse(bytes),
             };
-            let kept = parsed.and_then(|parsed| {
-                if let Some(campaign) = &parsed.item.campaign {
-                    // Bids are compared, so they must be of one currency.
-                    match &currency {
-                        Some(one) if *one != campaign.currency => {
-                            return Err(bad(
-                                "campaign.currency",
-                                format!("expected {one}, as before"),
-                            ));
-                        }
-                        Some(_) => {}
-                        None => currency = Some(campaign.currency.clone()),
-                    }
-                }
-                let found = found(&parsed, &data.taxonomy, reader)?;
-                let body = String::from_utf8_lossy(bytes.trim_ascii()).into_owned();
-                Ok(StoredItem { item: parsed.item.id, body, found })
-            });
+            let kept = parsed
+                .and_then(|parsed| keep(parsed, bytes, &mut currency, &data.taxonomy, reader));
             match kept {
                 Ok(item) => {
                     batch.push(item);

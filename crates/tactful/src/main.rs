@@ -4,6 +4,7 @@
 mod bench;
 mod convert;
 mod data;
+mod eval;
 mod events;
 mod identity;
 mod ingest;
@@ -11,6 +12,8 @@ mod items;
 #[cfg(test)]
 mod laws;
 mod lines;
+mod segments;
+mod serve;
 mod show;
 mod tour;
 mod understand;
@@ -66,6 +69,13 @@ enum Command {
         #[arg(default_value = "-")]
         file: PathBuf,
     },
+    /// Measure the model on labelled texts, and write the scorecard.
+    Eval {
+        #[command(flatten)]
+        options: eval::Options,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Show the interests of a person.
     Profile {
         /// An account of the person, such as whatsapp:4411.
@@ -115,6 +125,20 @@ enum Command {
         #[command(flatten)]
         output: Output,
     },
+    /// Serve the API, the proxy and the pages.
+    Serve {
+        #[command(flatten)]
+        options: serve::Options,
+        #[command(flatten)]
+        place: DataArgs,
+    },
+    /// Make, list and revoke the keys of the API.
+    Keys {
+        #[command(subcommand)]
+        what: KeysCommand,
+        #[command(flatten)]
+        place: DataArgs,
+    },
     /// Look at policies.
     Policy {
         #[command(subcommand)]
@@ -153,6 +177,25 @@ enum PolicyCommand {
     Check {
         /// The file.
         file: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+enum KeysCommand {
+    /// Make a key and print it: it is not shown again.
+    Add {
+        /// A name for it.
+        name: String,
+        /// What it may be used for.
+        #[arg(long, value_enum, value_delimiter = ',', required = true)]
+        scopes: Vec<serve::access::Scope>,
+    },
+    /// List the keys by name.
+    List,
+    /// Take a key away.
+    Revoke {
+        /// Its name.
+        name: String,
     },
 }
 
@@ -260,6 +303,19 @@ fn run(cli: Cli) -> Result<ExitCode> {
                 _ => ExitCode::from(SOME_BAD),
             }
         }
+        Command::Eval { options, output } => {
+            let taxonomy = data::taxonomy()?;
+            let model = data::model(&taxonomy)?;
+            let card = eval::eval(&options, &taxonomy, &model)?;
+            let fine = match output.format {
+                Format::Json => {
+                    json(&mut out, &card)?;
+                    eval::report(&card, &options, &mut std::io::sink())?
+                }
+                Format::Text => eval::report(&card, &options, &mut out)?,
+            };
+            if fine { ExitCode::SUCCESS } else { ExitCode::from(SOME_BAD) }
+        }
         Command::Profile { account, all, at, policy, place, output } => {
             let mut data = place.open(false)?;
             let policy = data.policy(policy.as_ref())?;
@@ -320,6 +376,27 @@ fn run(cli: Cli) -> Result<ExitCode> {
                 Format::Text => {
                     write!(out, "{}", show::slate_text(request.surface, &views, &data.taxonomy))?;
                 }
+            }
+            ExitCode::SUCCESS
+        }
+        Command::Serve { options, place } => {
+            let DataArgs { folder, key, database } = place;
+            serve::serve(options, folder, key, database)?;
+            ExitCode::SUCCESS
+        }
+        Command::Keys { what, place } => {
+            let store = &mut place.open(true)?.store;
+            match what {
+                KeysCommand::Add { name, scopes } => {
+                    let now = Timestamp::now().to_string();
+                    writeln!(out, "{}", serve::access::add(store, &name, &scopes, &now)?)?;
+                }
+                KeysCommand::List => {
+                    for key in serve::access::keys(store)? {
+                        writeln!(out, "{}\t{:?}\t{}", key.name, key.scopes, key.made)?;
+                    }
+                }
+                KeysCommand::Revoke { name } => serve::access::revoke(store, &name)?,
             }
             ExitCode::SUCCESS
         }

@@ -21,7 +21,7 @@ use tactful_store::StoreError;
 const SOURCES: usize = 10;
 
 /// A profile.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ProfileView {
     /// The person: the first of the accounts' tags.
     pub person: String,
@@ -32,7 +32,7 @@ pub struct ProfileView {
 }
 
 /// An account.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct AccountView {
     /// Its app.
     pub platform: String,
@@ -41,7 +41,7 @@ pub struct AccountView {
 }
 
 /// An interest with what is behind it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct InterestView {
     /// The leaf.
     pub id: String,
@@ -52,7 +52,7 @@ pub struct InterestView {
 }
 
 /// What a row came from. Never the words.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
 pub struct SourceView {
     /// The app.
     pub platform: String,
@@ -65,7 +65,7 @@ pub struct SourceView {
 }
 
 /// A place of a slate.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct SlotView {
     /// The item's id.
     pub item: String,
@@ -83,7 +83,7 @@ pub struct SlotView {
 }
 
 /// A part of a score.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ReasonView {
     /// An interest, with what is behind it.

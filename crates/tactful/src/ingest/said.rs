@@ -5,7 +5,6 @@ use crate::events::{BadLine, Event, Line, Target};
 use crate::identity::Keyring;
 use crate::lines::Chunk;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use tactful_core::chat::{Tag, Turn};
 use tactful_core::gate::{self, Deed, Refusal};
 use tactful_core::ledger::{self, Contribution};
@@ -37,11 +36,31 @@ pub struct ChunkOutcome {
     pub troubles: Vec<Trouble>,
 }
 
+/// What became of one event.
+pub struct Judged {
+    /// How it ended.
+    pub code: &'static str,
+    /// What it taught.
+    pub rows: Vec<Contribution>,
+    /// The conversation that it shuts.
+    pub seal: Option<Seal>,
+}
+
+impl Judged {
+    fn ended(code: &'static str) -> Self {
+        Self { code, rows: Vec::new(), seal: None }
+    }
+
+    fn learned(rows: Vec<Contribution>) -> Self {
+        Self { code: if rows.is_empty() { NOTHING } else { USED }, rows, seal: None }
+    }
+}
+
 /// What a thread needs to judge what was said and done.
 pub struct Said<'a, R> {
-    store: Store,
-    keyring: Keyring,
-    taxonomy: Arc<Taxonomy>,
+    store: &'a mut Store,
+    keyring: &'a Keyring,
+    taxonomy: &'a Taxonomy,
     policy: &'a Policy,
     reader: &'a R,
     histories: BTreeMap<Tag, History>,
@@ -50,9 +69,9 @@ pub struct Said<'a, R> {
 impl<'a, R: Reader> Said<'a, R> {
     /// With a store of the thread's own.
     pub fn new(
-        store: Store,
-        keyring: Keyring,
-        taxonomy: Arc<Taxonomy>,
+        store: &'a mut Store,
+        keyring: &'a Keyring,
+        taxonomy: &'a Taxonomy,
         policy: &'a Policy,
         reader: &'a R,
     ) -> Self {
@@ -78,7 +97,7 @@ impl<'a, R: Reader> Said<'a, R> {
                 continue;
             }
             outcome.lines += 1;
-            match Line::split(line).and_then(|l| l.event(&self.keyring, &self.taxonomy)) {
+            match Line::split(line).and_then(|l| l.event(self.keyring, self.taxonomy)) {
                 Ok(event) => self.event(event, &mut outcome)?,
                 Err(what) => outcome.troubles.push(Trouble { line: number, what }),
             }
@@ -88,69 +107,60 @@ impl<'a, R: Reader> Said<'a, R> {
     }
 
     fn event(&mut self, event: Event, outcome: &mut ChunkOutcome) -> Result<(), StoreError> {
-        match event {
-            Event::Turn(turn) => self.turn(*turn, outcome),
-            Event::Activity(deed, target) => self.activity(deed, target, outcome),
-            known => {
-                let named = known.platforms();
-                let unknown = named.iter().any(|name| !self.policy.platforms.contains(name));
-                let ended = if unknown { Refusal::UnknownPlatform.code() } else { KNOWN };
-                outcome.outcomes.add(ended);
-                Ok(())
-            }
-        }
-    }
-
-    fn turn(&mut self, turn: Turn, outcome: &mut ChunkOutcome) -> Result<(), StoreError> {
-        let facts = turn.facts;
-        let policy = self.policy;
-        let standing = self.history(facts.account)?.standing(policy, facts.at);
-        match digest(policy, &standing, self.reader, turn) {
-            Outcome::Refused(refusal) => outcome.outcomes.add(refusal.code()),
-            Outcome::Stopped { why, seal } => {
-                outcome.outcomes.add(why.code());
-                if let Some(conversation) = seal {
-                    let seal = super::seal_of(facts.account, conversation, facts.at, policy);
-                    outcome.seals.push((outcome.learned.len(), seal));
-                }
-            }
-            Outcome::Learned(rows) => learned(rows, outcome),
+        let Judged { code, rows, seal } = self.judge(event)?;
+        outcome.outcomes.add(code);
+        outcome.seals.extend(seal.map(|seal| (outcome.learned.len(), seal)));
+        if !rows.is_empty() {
+            outcome.learned.push(rows);
         }
         Ok(())
     }
 
-    fn activity(
-        &mut self,
-        deed: Deed,
-        target: Target,
-        outcome: &mut ChunkOutcome,
-    ) -> Result<(), StoreError> {
+    /// Judges one event. What is known of an account is only named here: it was written before.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn judge(&mut self, event: Event) -> Result<Judged, StoreError> {
+        match event {
+            Event::Turn(turn) => self.turn(*turn),
+            Event::Activity(deed, target) => self.activity(deed, target),
+            known => Ok(Judged::ended(known_as(&known, self.policy))),
+        }
+    }
+
+    fn turn(&mut self, turn: Turn) -> Result<Judged, StoreError> {
+        let facts = turn.facts;
+        let policy = self.policy;
+        let standing = self.history(facts.account)?.standing(policy, facts.at);
+        Ok(match digest(policy, &standing, self.reader, turn) {
+            Outcome::Refused(refusal) => Judged::ended(refusal.code()),
+            Outcome::Stopped { why, seal } => {
+                let seal = seal.map(|conversation| {
+                    super::seal_of(facts.account, conversation, facts.at, policy)
+                });
+                Judged { seal, ..Judged::ended(why.code()) }
+            }
+            Outcome::Learned(rows) => Judged::learned(rows),
+        })
+    }
+
+    fn activity(&mut self, deed: Deed, target: Target) -> Result<Judged, StoreError> {
         let policy = self.policy;
         let standing = self.history(deed.account)?.standing(policy, deed.at);
         let found = match target {
             Target::Item(item) => {
                 if let Some(refusal) = gate::deed_refusal(policy, &standing, &deed) {
-                    outcome.outcomes.add(refusal.code());
-                    return Ok(());
+                    return Ok(Judged::ended(refusal.code()));
                 }
                 match self.store.item_interests(&item)? {
                     Some(found) => found,
-                    None => {
-                        outcome.outcomes.add(UNKNOWN_ITEM);
-                        return Ok(());
-                    }
+                    None => return Ok(Judged::ended(UNKNOWN_ITEM)),
                 }
             }
             Target::Text(words) => match gate::admit_deed(policy, &standing, deed, words) {
-                Err(refusal) => {
-                    outcome.outcomes.add(refusal.code());
-                    return Ok(());
-                }
+                Err(refusal) => return Ok(Judged::ended(refusal.code())),
                 Ok(admitted) => match firewall::screen(self.reader, admitted) {
-                    Err(stop) => {
-                        outcome.outcomes.add(stop.code());
-                        return Ok(());
-                    }
+                    Err(stop) => return Ok(Judged::ended(stop.code())),
                     Ok(cleared) => cleared
                         .findings()
                         .iter()
@@ -160,8 +170,7 @@ impl<'a, R: Reader> Said<'a, R> {
             },
         };
         let model = self.reader.model();
-        learned(ledger::deed_contributions(deed, &found, policy.id, model), outcome);
-        Ok(())
+        Ok(Judged::learned(ledger::deed_contributions(deed, &found, policy.id, model)))
     }
 
     fn history(&mut self, account: Tag) -> Result<&History, StoreError> {
@@ -176,10 +185,10 @@ impl<'a, R: Reader> Said<'a, R> {
     }
 }
 
-fn learned(rows: Vec<Contribution>, outcome: &mut ChunkOutcome) {
-    if rows.is_empty() {
-        return outcome.outcomes.add(NOTHING);
+/// How an event ends that says what is known of an account.
+pub fn known_as(event: &Event, policy: &Policy) -> &'static str {
+    match event.platforms().iter().all(|name| policy.platforms.contains(name)) {
+        true => KNOWN,
+        false => Refusal::UnknownPlatform.code(),
     }
-    outcome.outcomes.add(USED);
-    outcome.learned.push(rows);
 }

@@ -5,3 +5,4 @@ mod dependencies;
 mod logs;
 mod run;
 mod scenes;
+mod serve;

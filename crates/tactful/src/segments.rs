@@ -1,0 +1,33 @@
+//! A profile as segments of the IAB's taxonomies: OpenRTB 2.6's `user.data[].segment[]` with
+//! `ext.segtax`. Only ids leave: no summary, no embedding, no source.
+
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use tactful_core::profile::{Profile, UNIT};
+use tactful_core::taxonomy::Taxonomy;
+
+/// AdCOM's numbers of the IAB's Audience Taxonomy 1.1 and Content Taxonomy 3.1.
+const AUDIENCE: u32 = 4;
+const CONTENT: u32 = 9;
+
+/// An interest weaker than this is not told: a quarter of one certain fresh turn.
+const LEAST: u64 = UNIT / 4;
+
+/// `user.data`: one object a taxonomy; nothing, where there is nothing to tell. What only adults
+/// or people in difficulty are is never told.
+pub fn user_data(profile: &Profile, taxonomy: &Taxonomy) -> Vec<Value> {
+    let told: Vec<_> = profile
+        .iter()
+        .filter(|(_, weight)| *weight >= LEAST)
+        .map(|(interest, _)| &taxonomy.leaves()[usize::from(interest.0)])
+        .filter(|leaf| leaf.restricted.is_none())
+        .collect();
+    let data = |segtax: u32, ids: BTreeSet<&str>| {
+        let segments: Vec<Value> = ids.into_iter().map(|id| json!({"id": id})).collect();
+        (!segments.is_empty())
+            .then(|| json!({"name": "tactful", "segment": segments, "ext": {"segtax": segtax}}))
+    };
+    let audience = told.iter().flat_map(|leaf| &leaf.iab_audience).map(String::as_str).collect();
+    let content = told.iter().flat_map(|leaf| &leaf.iab_content).map(String::as_str).collect();
+    data(AUDIENCE, audience).into_iter().chain(data(CONTENT, content)).collect()
+}

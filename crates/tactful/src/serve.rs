@@ -1,0 +1,419 @@
+//! The server: events in, slates out, a proxy before any OpenAI-compatible upstream, and three
+//! pages.
+
+pub mod access;
+mod api;
+mod cloudevents;
+mod demo;
+mod figures;
+mod intake;
+mod pages;
+mod problem;
+mod proxy;
+
+use crate::data::{Data, model};
+use crate::items::inventory;
+use access::{Caller, Key, People};
+use anyhow::{Context, Result, bail};
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue};
+use figures::Figures;
+use intake::{Input, Intake, Refused, Writer};
+use problem::Problem;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tactful_core::policy::Policy;
+use tactful_core::ranking::inventory::Inventory;
+use tactful_reader::Model;
+use tactful_store::Store;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
+
+/// The longest body of a request: bytes.
+const LONGEST_BODY: usize = 8 << 20;
+
+/// How often the keys are read again.
+const KEYS_ARE_READ: Duration = Duration::from_secs(2);
+
+/// How long a body may pause.
+const BODY_PAUSE: Duration = Duration::from_secs(20);
+
+/// What is in force, and where the server listens. A flag comes before the environment, and that
+/// before the file of `--config`.
+#[derive(clap::Args, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Options {
+    /// Where to listen; 127.0.0.1:8080, unless it is said.
+    #[arg(long, env = "TACTFUL_LISTEN")]
+    listen: Option<SocketAddr>,
+    /// A product to look at: its own data in a temporary folder, an example world, a small
+    /// assistant. Loopback only.
+    #[arg(long)]
+    #[serde(skip)]
+    demo: bool,
+    /// The policy that is in force from now on.
+    #[arg(long, env = "TACTFUL_POLICY")]
+    policy: Option<PathBuf>,
+    /// An OpenAI-compatible server to pass chats on to, such as https://host/v1.
+    #[arg(long, env = "TACTFUL_UPSTREAM")]
+    upstream: Option<String>,
+    /// The key set of the identity provider whose tokens people carry (JWKS).
+    #[arg(long, env = "TACTFUL_JWKS")]
+    jwks: Option<PathBuf>,
+    /// Who must have issued these tokens.
+    #[arg(long, env = "TACTFUL_ISSUER")]
+    issuer: Option<String>,
+    /// For whom they must be.
+    #[arg(long, env = "TACTFUL_AUDIENCE")]
+    audience: Option<String>,
+    /// A certificate chain (PEM); with it the server speaks TLS.
+    #[arg(long, env = "TACTFUL_TLS_CERT")]
+    tls_cert: Option<PathBuf>,
+    /// Its private key (PEM).
+    #[arg(long, env = "TACTFUL_TLS_KEY")]
+    tls_key: Option<PathBuf>,
+    /// A file of these options (TOML: `listen = "…"`, `policy = "…"`, …).
+    #[arg(long, env = "TACTFUL_CONFIG")]
+    #[serde(skip)]
+    config: Option<PathBuf>,
+}
+
+impl Options {
+    /// With what the file says where neither a flag nor the environment did.
+    fn with_file(self) -> Result<Self> {
+        let Some(file) = &self.config else { return Ok(self) };
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("cannot read the options {}", file.display()))?;
+        let said: Self =
+            toml::from_str(&text).with_context(|| format!("the options {}", file.display()))?;
+        Ok(Self {
+            listen: self.listen.or(said.listen),
+            policy: self.policy.or(said.policy),
+            upstream: self.upstream.or(said.upstream),
+            jwks: self.jwks.or(said.jwks),
+            issuer: self.issuer.or(said.issuer),
+            audience: self.audience.or(said.audience),
+            tls_cert: self.tls_cert.or(said.tls_cert),
+            tls_key: self.tls_key.or(said.tls_key),
+            ..self
+        })
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080)))
+    }
+}
+
+/// What every request works with.
+pub struct App {
+    data: Pool,
+    policy: Arc<ArcSwap<Policy>>,
+    policy_text: ArcSwap<String>,
+    model: Arc<Model>,
+    inventory: ArcSwap<Inventory>,
+    intake: Intake,
+    figures: Arc<Figures>,
+    keys: ArcSwap<Vec<Key>>,
+    people: Option<People>,
+    upstream: Option<reqwest::Url>,
+    client: reqwest::Client,
+    demo: bool,
+    draining: std::sync::atomic::AtomicBool,
+}
+
+/// Open stores, one for each request that is at work.
+pub struct Pool {
+    open: Box<dyn Fn() -> Result<Data> + Send + Sync>,
+    idle: Mutex<Vec<Data>>,
+}
+
+impl Pool {
+    /// Works with a store, on a thread that may wait.
+    ///
+    /// # Errors
+    /// What the work returns, or that no store could be opened.
+    async fn with<T: Send + 'static>(
+        app: &Arc<App>,
+        work: impl FnOnce(&App, &mut Data) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let app = Arc::clone(app);
+        let done = tokio::task::spawn_blocking(move || {
+            let idle = app.data.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut data = match idle {
+                Some(data) => data,
+                None => (app.data.open)()?,
+            };
+            let done = work(&app, &mut data)?;
+            app.data.idle.lock().unwrap_or_else(PoisonError::into_inner).push(data);
+            Ok(done)
+        });
+        done.await.map_err(|error| Problem::ours(&error))?
+    }
+}
+
+impl App {
+    async fn take(&self, events: Vec<Input>) -> Result<Vec<intake::Ended>, Problem> {
+        self.intake.take(events).await.map_err(|refused| match refused {
+            Refused::Busy => {
+                self.figures.count("queue_full");
+                Problem::busy()
+            }
+            Refused::Failed(why) => Problem::ours(&why),
+        })
+    }
+
+    /// Looks at the items of the store again.
+    fn reload_items(&self, data: &mut Data) -> Result<()> {
+        self.inventory.store(Arc::new(inventory(data)?));
+        Ok(())
+    }
+}
+
+/// Serves until it is told to stop (SIGTERM, Ctrl-C); then answers what it has begun.
+///
+/// # Errors
+/// When something that was asked for cannot be had.
+pub fn serve(
+    options: Options,
+    folder: PathBuf,
+    key: Option<PathBuf>,
+    database: Option<String>,
+) -> Result<()> {
+    let options = options.with_file()?;
+    let upstream = options.upstream.as_deref().map(|url| {
+        reqwest::Url::parse(url)
+            .with_context(|| format!("--upstream: {url} is no URL, such as https://host/v1"))
+    });
+    let upstream = upstream.transpose()?;
+    // A second provider may not be in force; that there is one already is fine.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let world = options.demo.then(tempdir).transpose()?;
+    let folder = world.as_ref().map_or(folder, |world| world.join("data"));
+    let (key, database) = if options.demo { (None, None) } else { (key, database) };
+    let may_make = options.demo || options.policy.is_some();
+    let mut data = Data::open(&folder, key.as_deref(), database.as_deref(), may_make)?;
+    let model = Arc::new(model(&data.taxonomy)?);
+    if options.demo {
+        demo::fill(&mut data, &model)?;
+    }
+    if let Some(file) = &options.policy {
+        data.put_in_force(file)?;
+    }
+    let policy = data.policy(None)?;
+    let policy_text = data.store.note("policy")?.unwrap_or_default();
+    let keys = access::keys(&mut data.store)?;
+    let people = options
+        .jwks
+        .as_ref()
+        .map(|file| People::load(file, options.issuer.clone(), options.audience.clone()))
+        .transpose()?;
+    if keys.is_empty() && people.is_none() && !options.address().ip().is_loopback() {
+        bail!(
+            "without keys anyone may do anything, so {} is refused; make a key first (tactful keys \
+             add), or listen on 127.0.0.1",
+            options.address()
+        );
+    }
+    let policy = Arc::new(ArcSwap::from_pointee(policy));
+    let figures = Arc::new(Figures::new());
+    let open = {
+        let (location, keyring) = (data.location.clone(), data.keyring.clone());
+        let taxonomy = Arc::clone(&data.taxonomy);
+        move || {
+            Ok(Data {
+                store: Store::open(&location, Arc::clone(&taxonomy))?,
+                location: location.clone(),
+                keyring: keyring.clone(),
+                taxonomy: Arc::clone(&taxonomy),
+            })
+        }
+    };
+    let judges = std::thread::available_parallelism().map_or(1, usize::from);
+    let counting = Arc::clone(&figures);
+    let (intake, writer) = Intake::start(Writer {
+        store: open()?.store,
+        judges: (0..judges).map(|_| Ok(open()?.store)).collect::<Result<_>>()?,
+        keyring: data.keyring.clone(),
+        taxonomy: Arc::clone(&data.taxonomy),
+        policy: Arc::clone(&policy),
+        model: Arc::clone(&model),
+        count: Box::new(move |code| counting.count(code)),
+    });
+    let app = Arc::new(App {
+        inventory: ArcSwap::from_pointee(inventory(&mut data)?),
+        data: Pool { open: Box::new(open), idle: Mutex::new(vec![data]) },
+        policy,
+        policy_text: ArcSwap::from_pointee(policy_text),
+        model,
+        intake,
+        figures,
+        keys: ArcSwap::from_pointee(keys),
+        people,
+        upstream,
+        client: reqwest::Client::builder()
+            .connect_timeout(Duration::from_secs(10))
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()?,
+        demo: options.demo,
+        draining: std::sync::atomic::AtomicBool::new(false),
+    });
+    let done = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(listen(options, Arc::clone(&app)));
+    // Whatever was acknowledged is durable already; what waits is written before the end.
+    drop(app);
+    writer.join().map_err(|_| anyhow::anyhow!("the writer ended early"))?;
+    if let Some(world) = world {
+        std::fs::remove_dir_all(world)?;
+    }
+    done
+}
+
+fn tempdir() -> Result<PathBuf> {
+    let folder = std::env::temp_dir().join(format!("tactful-demo-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+async fn listen(options: Options, app: Arc<App>) -> Result<()> {
+    let router = router(Arc::clone(&app));
+    let handle = axum_server::Handle::new();
+    let reloaded = Arc::downgrade(&app);
+    tokio::spawn(async move {
+        // Keys that were made or revoked by the command line count from the next look on.
+        while let Some(app) = reloaded.upgrade() {
+            let keys = Pool::with(&app, |_, data| Ok(access::keys(&mut data.store)?)).await;
+            if let Ok(keys) = keys {
+                app.keys.store(Arc::new(keys));
+            }
+            drop(app);
+            tokio::time::sleep(KEYS_ARE_READ).await;
+        }
+    });
+    let (stopping, told) = (handle.clone(), Arc::clone(&app));
+    tokio::spawn(async move {
+        stop_asked().await;
+        told.draining.store(true, std::sync::atomic::Ordering::Relaxed);
+        stopping.graceful_shutdown(Some(Duration::from_secs(20)));
+    });
+    let scheme = if options.tls_cert.is_some() { "https" } else { "http" };
+    let announced = handle.clone();
+    let (open, demo) = (app.keys.load().is_empty() && app.people.is_none(), options.demo);
+    drop(app);
+    tokio::spawn(async move {
+        if let Some(address) = announced.listening().await {
+            eprintln!("listening on {scheme}://{address}");
+            if demo {
+                eprintln!("a demo: open {scheme}://{address}/ and ask about a hike near Boulder");
+            } else if open {
+                eprintln!(
+                    "no keys were made yet: anyone on this machine may do anything (tactful keys add)"
+                );
+            }
+        }
+    });
+    let service = router.into_make_service();
+    match (&options.tls_cert, &options.tls_key) {
+        (Some(cert), Some(key)) => {
+            let tls = axum_server::tls_rustls::RustlsConfig::from_pem_file(cert, key)
+                .await
+                .context("the certificate or its key cannot be used")?;
+            axum_server::bind_rustls(options.address(), tls).handle(handle).serve(service).await
+        }
+        (Some(_), None) | (None, Some(_)) => bail!("--tls-cert and --tls-key go together"),
+        (None, None) => axum_server::bind(options.address()).handle(handle).serve(service).await,
+    }
+    .with_context(|| format!("cannot listen on {}", options.address()))
+}
+
+async fn stop_asked() {
+    let interrupted = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        let terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+        match terminated {
+            Ok(mut terminated) => {
+                tokio::select! {
+                    _ = interrupted => {}
+                    _ = terminated.recv() => {}
+                }
+            }
+            Err(_) => drop(interrupted.await),
+        }
+    }
+    #[cfg(not(unix))]
+    drop(interrupted.await);
+}
+
+/// Headers of every answer: nothing may be loaded from elsewhere, framed, guessed at or kept.
+const HEADERS: [(&str, &str); 6] = [
+    (
+        "content-security-policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+         connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    ),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("permissions-policy", "geolocation=(), camera=(), microphone=()"),
+];
+
+fn router(app: Arc<App>) -> Router {
+    let (api, mut document) = api::router().split_for_parts();
+    document.info = utoipa::openapi::InfoBuilder::new()
+        .title("Tactful")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some("Interests from chats with an assistant, and what they may be used for."))
+        .build();
+    let document = document.to_pretty_json().unwrap_or_default();
+    let known = api
+        .merge(proxy::router())
+        .layer(RequestBodyLimitLayer::new(LONGEST_BODY))
+        .layer(RequestBodyTimeoutLayer::new(BODY_PAUSE))
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), access::identify));
+    Router::new()
+        .merge(known)
+        .merge(pages::router())
+        .merge(figures::router())
+        .route(
+            "/openapi.json",
+            axum::routing::get(move || async move {
+                ([("content-type", "application/json")], document)
+            }),
+        )
+        .layer(CatchPanicLayer::new())
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), figures::watch))
+        .layer(axum::middleware::map_response(|mut response: axum::response::Response| async {
+            for (name, value) in HEADERS {
+                response
+                    .headers_mut()
+                    .entry(HeaderName::from_static(name))
+                    .or_insert(HeaderValue::from_static(value));
+            }
+            response
+        }))
+        .with_state(app)
+}
+
+/// Is this caller on the machine itself? Only then may keys be missing.
+fn is_loopback(host: &str) -> bool {
+    let name = host.rsplit_once(':').map_or(host, |(name, port)| {
+        if port.bytes().all(|b| b.is_ascii_digit()) { name } else { host }
+    });
+    matches!(name, "127.0.0.1" | "localhost" | "[::1]")
+}
+
+impl Caller {
+    /// The caller when no keys were made: only under a name of this machine, so that no page of
+    /// another site can reach it by a name of its own (DNS rebinding).
+    fn open(host: Option<&str>) -> Self {
+        if host.is_some_and(is_loopback) { Self::Anyone } else { Self::Nobody }
+    }
+}

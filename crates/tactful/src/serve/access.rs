@@ -1,0 +1,269 @@
+//! Who may do what: operator keys with scopes, and people by their identity provider's tokens.
+//!
+//! A key is `tk_` and 64 hex digits; only its BLAKE3 hash is kept. (A hash without salt or delay is
+//! enough: a key is 256 random bits, so there is nothing to guess.)
+
+use super::App;
+use super::problem::Problem;
+use crate::identity::Account;
+use anyhow::{Context, Result, bail};
+use axum::extract::{Request, State};
+use axum::http::{Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::sync::Arc;
+
+/// What a key may be used for.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, utoipa::ToSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// Send events; use the proxy.
+    Ingest,
+    /// Ask for slates.
+    Recommend,
+    /// Items and reports of campaigns.
+    Advertiser,
+    /// All else, about anyone.
+    Admin,
+}
+
+/// A key as it is kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Key {
+    /// Its name, for revoking it.
+    pub name: String,
+    /// BLAKE3 of the key, hex.
+    pub hash: String,
+    /// What it may be used for.
+    pub scopes: Vec<Scope>,
+    /// When it was made.
+    pub made: String,
+}
+
+/// The name under which the keys are kept.
+pub const KEYS: &str = "api_keys";
+
+/// Reads the keys of a store.
+///
+/// # Errors
+/// When the store refuses, or holds what this version did not write.
+pub fn keys(store: &mut tactful_store::Store) -> Result<Vec<Key>> {
+    match store.note(KEYS)? {
+        Some(text) => serde_json::from_str(&text).context("the keys in the store"),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Makes a key, keeps its hash, and gives the key: it cannot be shown again.
+///
+/// # Errors
+/// When the name is taken, or the store refuses.
+pub fn add(store: &mut tactful_store::Store, name: &str, scopes: &[Scope], now: &str) -> Result<String> {
+    let mut all = keys(store)?;
+    if all.iter().any(|key| key.name == name) {
+        bail!("there is a key named {name} already; revoke it first, or take another name");
+    }
+    let mut secret = [0u8; 32];
+    getrandom::fill(&mut secret).map_err(|e| anyhow::anyhow!("no randomness for a key: {e}"))?;
+    let text = format!("tk_{}", blake3::Hash::from_bytes(secret).to_hex());
+    let hash = blake3::hash(text.as_bytes()).to_hex().to_string();
+    all.push(Key { name: name.to_owned(), hash, scopes: scopes.to_vec(), made: now.to_owned() });
+    store.set_note(KEYS, &serde_json::to_string(&all)?)?;
+    Ok(text)
+}
+
+/// Takes a key away.
+///
+/// # Errors
+/// When there is none of that name, or the store refuses.
+pub fn revoke(store: &mut tactful_store::Store, name: &str) -> Result<()> {
+    let mut all = keys(store)?;
+    let before = all.len();
+    all.retain(|key| key.name != name);
+    if all.len() == before {
+        bail!("there is no key named {name}: `tactful keys list` shows them");
+    }
+    Ok(store.set_note(KEYS, &serde_json::to_string(&all)?)?)
+}
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub enum Caller {
+    /// No keys were made yet: everything is open, on loopback only.
+    Anyone,
+    /// An operator's key.
+    Operator(Vec<Scope>),
+    /// A person, with their accounts.
+    Person(Vec<String>),
+    /// Nobody known.
+    Nobody,
+}
+
+impl Caller {
+    /// May this caller act under a scope?
+    ///
+    /// # Errors
+    /// 401 without a key, 403 with one that may not.
+    pub fn need(&self, scope: Scope) -> Result<(), Problem> {
+        match self {
+            Self::Anyone => Ok(()),
+            Self::Operator(scopes) if scopes.contains(&scope) => Ok(()),
+            Self::Nobody => Err(unknown()),
+            Self::Operator(_) | Self::Person(_) => Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                format!("this needs a key with the scope {}", format!("{scope:?}").to_lowercase()),
+            )),
+        }
+    }
+
+    /// May this caller see and change what is held of an account?
+    ///
+    /// # Errors
+    /// 401 without a token, 403 for anyone else's account.
+    pub fn own(&self, account: &Account) -> Result<(), Problem> {
+        match self {
+            Self::Person(accounts) => {
+                let asked = format!("{}:{}", account.platform, account.id);
+                match accounts.contains(&asked) {
+                    true => Ok(()),
+                    false => Err(Problem::new(
+                        StatusCode::FORBIDDEN,
+                        "this token is not for that account",
+                    )),
+                }
+            }
+            other => other.need(Scope::Admin),
+        }
+    }
+}
+
+fn unknown() -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, "send a key or a token: Authorization: Bearer …")
+}
+
+/// Tokens of the operator's identity provider.
+pub struct People {
+    keys: JwkSet,
+    issuer: Option<String>,
+    audience: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    /// `platform:id`, unless `accounts` says more.
+    sub: String,
+    #[serde(default)]
+    accounts: Vec<String>,
+}
+
+/// Signatures that are accepted. None of them is made with a shared secret, and none is no
+/// signature.
+const SIGNATURES: [Algorithm; 6] = [
+    Algorithm::RS256,
+    Algorithm::RS384,
+    Algorithm::RS512,
+    Algorithm::ES256,
+    Algorithm::ES384,
+    Algorithm::EdDSA,
+];
+
+impl People {
+    /// Reads a JWKS file.
+    ///
+    /// # Errors
+    /// When it cannot be read or is no key set.
+    pub fn load(file: &Path, issuer: Option<String>, audience: Option<String>) -> Result<Self> {
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("cannot read the key set {}", file.display()))?;
+        let keys = serde_json::from_str(&text)
+            .with_context(|| format!("{} is no JSON Web Key Set", file.display()))?;
+        Ok(Self { keys, issuer, audience })
+    }
+
+    fn accounts(&self, token: &str) -> Option<Vec<String>> {
+        let header = decode_header(token).ok()?;
+        if !SIGNATURES.contains(&header.alg) {
+            return None;
+        }
+        let key = match &header.kid {
+            Some(kid) => self.keys.find(kid)?,
+            None => match &self.keys.keys[..] {
+                [only] => only,
+                _ => return None,
+            },
+        };
+        let mut validation = Validation::new(header.alg);
+        validation.set_required_spec_claims(&["exp", "sub"]);
+        validation.validate_nbf = true;
+        match &self.audience {
+            Some(audience) => validation.set_audience(&[audience]),
+            None => validation.validate_aud = false,
+        }
+        if let Some(issuer) = &self.issuer {
+            validation.set_issuer(&[issuer]);
+        }
+        let key = DecodingKey::from_jwk(key).ok()?;
+        let claims = decode::<Claims>(token, &key, &validation).ok()?.claims;
+        Some(if claims.accounts.is_empty() { vec![claims.sub] } else { claims.accounts })
+    }
+}
+
+/// Finds out who asks, and refuses what another site's page sends.
+pub async fn identify(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    use axum::response::IntoResponse;
+    if let Err(problem) = same_site(&request) {
+        return problem.into_response();
+    }
+    let bearer = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "));
+    let keys = app.keys.load();
+    let caller = match bearer {
+        Some(key) if key.starts_with("tk_") => {
+            let hash = blake3::hash(key.as_bytes());
+            // `blake3::Hash` compares in constant time.
+            let found = keys.iter().find(|kept| {
+                blake3::Hash::from_hex(&kept.hash).is_ok_and(|kept| kept == hash)
+            });
+            found.map_or(Caller::Nobody, |key| Caller::Operator(key.scopes.clone()))
+        }
+        Some(token) if !keys.is_empty() || app.people.is_some() => app
+            .people
+            .as_ref()
+            .and_then(|people| people.accounts(token))
+            .map_or(Caller::Nobody, Caller::Person),
+        _ if keys.is_empty() && app.people.is_none() => {
+            let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+            Caller::open(host)
+        }
+        _ => Caller::Nobody,
+    };
+    request.extensions_mut().insert(caller);
+    next.run(request).await
+}
+
+/// A browser says where a request comes from; one that another site's page sends is refused, and
+/// so is one under a name that is not ours (DNS rebinding), where there are no keys to ask for.
+fn same_site(request: &Request) -> Result<(), Problem> {
+    let header = |name: &str| request.headers().get(name).and_then(|v| v.to_str().ok());
+    let refused = || Problem::new(StatusCode::FORBIDDEN, "requests from other sites are refused");
+    let safe = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
+    if !safe && header("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none")) {
+        return Err(refused());
+    }
+    if let (Some(origin), Some(host)) = (header("origin"), header("host"))
+        && !safe
+        && origin.split_once("://").is_none_or(|(_, from)| from != host)
+    {
+        return Err(refused());
+    }
+    Ok(())
+}

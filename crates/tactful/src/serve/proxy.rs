@@ -1,0 +1,333 @@
+//! A proxy before any OpenAI-compatible server: the app changes its base URL, and nothing else.
+//!
+//! Bytes go through as they are, but for our own headers, which are taken out. What the person said
+//! is learned from beside the way: if that fails, the answer still flows.
+
+use super::access::{Caller, Scope};
+use super::intake::Input;
+use super::{App, Pool, demo};
+use crate::events::Event;
+use crate::identity::{Account, Keyring};
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
+use axum::{Extension, Json, Router};
+use futures_util::StreamExt;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex, PoisonError};
+use tactful_core::chat::{Audience, Facts, Message, Modality, Name, Region, Role, Turn, Words};
+use tactful_core::ledger::Deletion;
+use tactful_core::standing::AccountFact;
+
+/// Messages before a turn that are read with it, at most.
+const CONTEXT: usize = 6;
+
+/// Bytes of an answer in which its id is looked for.
+const ID_WITHIN: usize = 8192;
+
+/// The routes that are passed on.
+pub fn router() -> Router<Arc<App>> {
+    Router::new()
+        .route("/v1/chat/completions", post(pass))
+        .route("/v1/chat/completions/{id}", any(pass))
+        .route("/v1/responses", post(pass))
+        .route("/v1/responses/{id}", any(pass))
+        .route("/v1/conversations/{id}", any(pass))
+        .route("/v1/models", get(pass))
+        .route("/v1/models/{id}", get(pass))
+}
+
+/// An error in OpenAI's shape.
+fn refused(status: StatusCode, message: &str) -> Response {
+    let kind = if status.is_client_error() { "invalid_request_error" } else { "server_error" };
+    let body = json!({"error": {"message": message, "type": kind, "param": null, "code": null}});
+    (status, Json(body)).into_response()
+}
+
+/// Headers that are between two machines only, or ours.
+fn is_passed_on(name: &HeaderName) -> bool {
+    const HOP: [&str; 12] = [
+        "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
+        "transfer-encoding", "upgrade", "host", "content-length", "proxy-connection", "expect",
+    ];
+    !HOP.contains(&name.as_str()) && !name.as_str().starts_with("tactful-")
+}
+
+async fn pass(
+    State(app): State<Arc<App>>,
+    Extension(who): Extension<Caller>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    // The key of the proxy may come in our own header, so that `Authorization` stays the upstream's.
+    if who.need(Scope::Ingest).is_err() && !own_key(&app, &headers) {
+        return refused(StatusCode::UNAUTHORIZED, "send a key with the scope ingest: Tactful-Key");
+    }
+    let heard = Heard::of(&app, uri.path(), &headers, &body);
+    if method == Method::DELETE {
+        unlearn(&app, uri.path(), &headers).await;
+    }
+    if app.demo && app.upstream.is_none() {
+        return demo::answer(&app, heard, &body).await;
+    }
+    let Some(upstream) = &app.upstream else {
+        return refused(StatusCode::BAD_GATEWAY, "no upstream was named: tactful serve --upstream");
+    };
+    let rest = uri.path().strip_prefix("/v1").unwrap_or_default();
+    let mut url = upstream.clone();
+    url.set_path(&format!("{}{rest}", upstream.path().trim_end_matches('/')));
+    url.set_query(uri.query());
+    let mut request = app.client.request(method, url).body(body);
+    let authorised = matches!(who, Caller::Operator(_));
+    for (name, value) in &headers {
+        // Our own key is not the upstream's business.
+        if is_passed_on(name) && !(authorised && name == header::AUTHORIZATION) {
+            request = request.header(name, value);
+        }
+    }
+    let answer = match request.send().await {
+        Ok(answer) => answer,
+        Err(_) => return refused(StatusCode::BAD_GATEWAY, "the upstream could not be reached"),
+    };
+    let mut response = Response::builder().status(answer.status());
+    for (name, value) in answer.headers() {
+        if is_passed_on(name) || name == header::CONTENT_LENGTH {
+            response = response.header(name, value);
+        }
+    }
+    let learned = answer.status().is_success();
+    let tap = Arc::new(Mutex::new(Tap { app, heard: heard.filter(|_| learned), seen: Vec::new() }));
+    let stream = answer.bytes_stream().map(move |chunk| {
+        if let Ok(bytes) = &chunk {
+            tap.lock().unwrap_or_else(PoisonError::into_inner).see(bytes);
+        }
+        chunk
+    });
+    response
+        .body(Body::from_stream(stream))
+        .unwrap_or_else(|_| refused(StatusCode::BAD_GATEWAY, "the upstream's answer was unreadable"))
+}
+
+fn own_key(app: &App, headers: &HeaderMap) -> bool {
+    let Some(key) = headers.get("tactful-key").and_then(|key| key.to_str().ok()) else {
+        return false;
+    };
+    let hash = blake3::hash(key.as_bytes());
+    let found = app
+        .keys
+        .load()
+        .iter()
+        .find(|kept| blake3::Hash::from_hex(&kept.hash).is_ok_and(|kept| kept == hash))
+        .cloned();
+    found.is_some_and(|key| key.scopes.contains(&Scope::Ingest))
+}
+
+/// Sees the beginning of an answer, for its id; then lets the turn be learned from. Dropped with
+/// the stream: an answer that ends early, or whose client is gone, is learned from all the same.
+struct Tap {
+    app: Arc<App>,
+    heard: Option<Heard>,
+    seen: Vec<u8>,
+}
+
+impl Tap {
+    fn see(&mut self, bytes: &[u8]) {
+        if self.heard.is_none() {
+            return;
+        }
+        let room = ID_WITHIN.saturating_sub(self.seen.len());
+        self.seen.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        if let Some(id) = id_in(&self.seen) {
+            self.learn(Some(id));
+        } else if self.seen.len() >= ID_WITHIN {
+            self.learn(None);
+        }
+    }
+
+    fn learn(&mut self, id: Option<String>) {
+        let Some(heard) = self.heard.take() else { return };
+        let app = Arc::clone(&self.app);
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { heard.learn(&app, id.as_deref()).await });
+        }
+    }
+}
+
+impl Drop for Tap {
+    fn drop(&mut self) {
+        self.learn(None);
+    }
+}
+
+/// The id of an answer: the first `"id": "…"` of its JSON.
+fn id_in(bytes: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(bytes).unwrap_or_else(|error| {
+        std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default()
+    });
+    let after = text.split_once("\"id\"")?.1.trim_start().strip_prefix(':')?.trim_start();
+    let id = after.strip_prefix('"')?.split_once('"')?.0;
+    crate::identity::valid_id(id).then(|| id.to_owned())
+}
+
+/// A turn on its way through the proxy.
+pub struct Heard {
+    account: Account,
+    conversation: String,
+    region: Option<Region>,
+    modality: Modality,
+    at: Timestamp,
+    words: Words,
+    context: Vec<Message>,
+    /// Names the turn where the answer has no id: the same request again is the same turn.
+    digest: String,
+}
+
+impl Heard {
+    /// What a request says and who says it; `None` when it is no turn of a known account.
+    fn of(app: &App, path: &str, headers: &HeaderMap, body: &[u8]) -> Option<Self> {
+        let is_turn = matches!(path, "/v1/chat/completions" | "/v1/responses");
+        let request: Value = is_turn.then(|| serde_json::from_slice(body).ok()).flatten()?;
+        let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
+        let named = |name: &str, key: &str| {
+            header(name).or_else(|| request["metadata"][key].as_str()).map(str::to_owned)
+        };
+        let account: Account = named("tactful-account", "tactful_account")
+            .or_else(|| request["safety_identifier"].as_str().map(str::to_owned))?
+            .parse()
+            .ok()?;
+        let mut said = messages(&request);
+        let (role, words) = said.pop()?;
+        if role != Role::User {
+            return None;
+        }
+        let first = said.iter().find(|(role, _)| *role == Role::User).map_or(&words, |(_, w)| w);
+        let opening = blake3::hash(first.as_bytes()).to_hex().to_string();
+        let conversation = named("tactful-conversation", "tactful_conversation")
+            .or_else(|| request["conversation"].as_str().map(str::to_owned))
+            .unwrap_or(opening);
+        // Only a demo may say what time it is.
+        let at = header("tactful-at").filter(|_| app.demo).and_then(|at| at.parse().ok());
+        let modality = named("tactful-modality", "tactful_modality");
+        let context = said.into_iter().rev().take(CONTEXT).collect::<Vec<_>>();
+        Some(Self {
+            account,
+            conversation,
+            region: named("tactful-region", "tactful_region").and_then(|code| Region::new(&code)),
+            modality: modality.and_then(|m| Modality::parse(&m)).unwrap_or(Modality::Text),
+            at: at.unwrap_or_else(Timestamp::now),
+            words: Words::new(words),
+            context: context
+                .into_iter()
+                .rev()
+                .map(|(role, words)| Message { role, words: Words::new(words) })
+                .collect(),
+            digest: blake3::hash(body).to_hex().to_string(),
+        })
+    }
+
+    /// Lets it be learned from; tells how it ended, as an answer to an event would.
+    pub async fn learn(self, app: &Arc<App>, id: Option<&str>) -> Option<&'static str> {
+        let id = id.map_or(self.digest, str::to_owned);
+        let asked = (self.account, self.conversation);
+        let tags = Pool::with(app, move |_, data| {
+            let (account, conversation) = asked;
+            let keyring = &data.keyring;
+            let tag = account.tag(keyring);
+            let event = completion(keyring, &account, &id);
+            Ok((account.platform, tag, keyring.conversation(tag, &conversation), event))
+        });
+        let (platform, account, conversation, event) = tags.await.ok()?;
+        let mut inputs = Vec::new();
+        if let Some(region) = self.region {
+            let fact = AccountFact { at: self.at, region: Some(region), ..AccountFact::default() };
+            inputs.push(Input::Event(Box::new(Event::Account(account, platform, fact))));
+        }
+        let facts = Facts {
+            account,
+            platform,
+            conversation,
+            event,
+            role: Role::User,
+            audience: Audience::Assistant,
+            encrypted: false,
+            modality: self.modality,
+            product: Name::new("assistant")?,
+            at: self.at,
+        };
+        let turn = Turn { facts, words: self.words, context: self.context };
+        inputs.push(Input::Event(Box::new(Event::Turn(Box::new(turn)))));
+        match app.intake.take(inputs).await {
+            Ok(mut ended) => ended.pop()?.ok(),
+            Err(_) => {
+                app.figures.count("not_learned");
+                None
+            }
+        }
+    }
+}
+
+/// The tag of a turn that the upstream has named.
+fn completion(keyring: &Keyring, account: &Account, id: &str) -> tactful_core::chat::Tag {
+    keyring.tag("completion", &[&account.tag(keyring).0.to_be_bytes(), id.as_bytes()])
+}
+
+/// The messages of a request of either kind, with their text.
+fn messages(request: &Value) -> Vec<(Role, String)> {
+    if let Some(text) = request["input"].as_str() {
+        return vec![(Role::User, text.to_owned())];
+    }
+    let list = request["messages"].as_array().or_else(|| request["input"].as_array());
+    list.into_iter()
+        .flatten()
+        .filter_map(|message| {
+            let role = match message["role"].as_str()? {
+                "user" => Role::User,
+                "assistant" => Role::Assistant,
+                "tool" | "function" => Role::Tool,
+                _ => Role::System,
+            };
+            let text = match &message["content"] {
+                Value::String(text) => text.clone(),
+                Value::Array(parts) => {
+                    let texts: Vec<&str> =
+                        parts.iter().filter_map(|part| part["text"].as_str()).collect();
+                    texts.join("\n")
+                }
+                _ => return None,
+            };
+            Some((role, text))
+        })
+        .collect()
+}
+
+/// A stored answer or conversation that is deleted is unlearned.
+async fn unlearn(app: &Arc<App>, path: &str, headers: &HeaderMap) {
+    let account = headers.get("tactful-account").and_then(|v| v.to_str().ok());
+    let Some(account) = account.and_then(|text| text.parse::<Account>().ok()) else { return };
+    let Some((kind, id)) = path.strip_prefix("/v1/").and_then(|rest| rest.rsplit_once('/')) else {
+        return;
+    };
+    let (of_conversation, id) = (kind == "conversations", id.to_owned());
+    let platform = account.platform;
+    let tags = Pool::with(app, move |_, data| {
+        let tag = account.tag(&data.keyring);
+        Ok((
+            tag,
+            match of_conversation {
+                true => Deletion::Conversation(data.keyring.conversation(tag, &id)),
+                false => Deletion::Event(completion(&data.keyring, &account, &id)),
+            },
+        ))
+    });
+    if let Ok((tag, deletion)) = tags.await {
+        let event = Event::Delete(tag, platform, deletion, Timestamp::now());
+        if app.intake.take(vec![Input::Event(Box::new(event))]).await.is_err() {
+            app.figures.count("not_unlearned");
+        }
+    }
+}
