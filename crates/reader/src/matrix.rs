@@ -60,12 +60,23 @@ impl pulp::WithSimd for Sums<'_> {
     fn with_simd<S: pulp::Simd>(self, _: S) {
         let outputs = self.columns.len() / self.inputs;
         for (at, column) in self.columns.chunks_exact(self.inputs).enumerate() {
-            for (row, sums) in
-                self.rows.chunks_exact(self.inputs).zip(self.sums.chunks_exact_mut(outputs))
-            {
-                // This very form is what compilers turn into multiply-and-add of pairs.
-                sums[at] =
-                    row.iter().zip(column).map(|(a, b)| i32::from(*a) * i32::from(*b)).sum();
+            let mut pairs = self.rows.chunks_exact(2 * self.inputs);
+            let mut sums = self.sums.chunks_exact_mut(2 * outputs);
+            for (pair, sums) in pairs.by_ref().zip(sums.by_ref()) {
+                let (first, second) = pair.split_at(self.inputs);
+                // This very form is what compilers turn into multiply-and-add of neighbours; two
+                // rows at a time, so that a weight is loaded once for both.
+                let (mut a, mut b) = (0i32, 0i32);
+                for ((w, x), y) in column.iter().zip(first).zip(second) {
+                    a += i32::from(*x) * i32::from(*w);
+                    b += i32::from(*y) * i32::from(*w);
+                }
+                sums[at] = a;
+                sums[outputs + at] = b;
+            }
+            let last = pairs.remainder();
+            if let (false, Some(sum)) = (last.is_empty(), sums.into_remainder().get_mut(at)) {
+                *sum = last.iter().zip(column).map(|(x, w)| i32::from(*x) * i32::from(*w)).sum();
             }
         }
     }

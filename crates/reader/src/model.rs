@@ -12,7 +12,8 @@ use crate::language::{self, Shape};
 use crate::ngrams::bucket;
 use crate::weights::{Leaves, LoadError, Weights};
 use crate::wordpiece::{Token, WordPiece, words};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
 use tactful_core::chat::Role;
 use tactful_core::gate::Spoken;
 use tactful_core::reading::{
@@ -34,6 +35,9 @@ const MOST_INTERESTS: usize = 3;
 /// decides nothing.
 const KNOWN_TO_THE_FAST: usize = 75;
 
+/// Texts whose hearing is remembered; past that all are forgotten.
+const REMEMBERED: usize = 16_384;
+
 /// A turn of fewer words is judged together with the messages before it: "what about my case?"
 const LEANS_ON_CONTEXT: usize = 6;
 
@@ -44,6 +48,9 @@ pub struct Model {
     wordpiece: WordPiece,
     buying: HashSet<String>,
     doing: HashSet<String>,
+    /// What was heard lately in texts that were judged, by their hash: the messages of a
+    /// conversation come again as the context of the next ones. In memory only.
+    lately: Mutex<HashMap<[u8; 32], Heard>>,
 }
 
 /// A text on its way through the model. Wiped on drop.
@@ -57,13 +64,15 @@ struct Text {
 }
 
 /// What the firewall hears in one text.
+#[derive(Clone, Copy)]
 struct Heard {
     language: [u8; 2],
     levels: [Level; 7],
     touched: [bool; 7],
-    /// The encoder's vector, if it was asked. Wiped on drop.
-    judged: Option<Zeroizing<Vec<f32>>>,
 }
+
+/// The encoder's vector of a text. Wiped on drop.
+type Vector = Zeroizing<Vec<f32>>;
 
 impl Model {
     /// The model that is shipped.
@@ -93,7 +102,8 @@ impl Model {
         let cues = |list: &[String]| list.iter().cloned().collect();
         let (buying, doing) = (cues(&weights.header.buying), cues(&weights.header.doing));
         let encoder = Encoder::load(encoder)?;
-        Ok(Self { weights, encoder, wordpiece, buying, doing })
+        let lately = Mutex::default();
+        Ok(Self { weights, encoder, wordpiece, buying, doing, lately })
     }
 
     /// Tokens of a text, for tests and benches.
@@ -184,8 +194,26 @@ impl Model {
         odds
     }
 
-    /// What the firewall hears in a text by itself.
-    fn hear(&self, words: &str, text: &Text) -> Result<Heard, Unjudged> {
+    /// What the firewall hears in a text that may have been heard before.
+    fn hear_again(&self, words: &str) -> Result<Heard, Unjudged> {
+        let hash = *blake3::hash(words.as_bytes()).as_bytes();
+        let lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner).get(&hash).copied();
+        match lately {
+            Some(heard) => Ok(heard),
+            None => self.hear(words, &self.text(words)).map(|(heard, _)| heard),
+        }
+    }
+
+    fn remember(&self, words: &str, heard: Heard) {
+        let mut lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
+        if lately.len() >= REMEMBERED {
+            lately.clear();
+        }
+        lately.insert(*blake3::hash(words.as_bytes()).as_bytes(), heard);
+    }
+
+    /// What the firewall hears in a text by itself, with the encoder's vector if it was asked.
+    fn hear(&self, words: &str, text: &Text) -> Result<(Heard, Option<Vector>), Unjudged> {
         let header = &self.weights.header;
         let language = language::judge(words, text.shape, &header.languages)?;
         let english = language == language::ENGLISH;
@@ -195,7 +223,7 @@ impl Model {
             let greatest = levels.iter().max().map_or(0, |level| level.0);
             if greatest < header.clear || greatest >= header.stop {
                 let touched = levels.map(|level| level.0 >= header.stop);
-                return Ok(Heard { language, levels, touched, judged: None });
+                return Ok((Heard { language, levels, touched }, None));
             }
         }
         let vector = Zeroizing::new(self.encoder.encode(words));
@@ -209,10 +237,13 @@ impl Model {
         let levels = odds.map(level);
         let share = if english { 1.0 } else { header.elsewhere };
         let mut touched = [false; 7];
-        for ((touched, level), threshold) in touched.iter_mut().zip(levels).zip(&header.thresholds) {
+        for ((touched, level), threshold) in touched.iter_mut().zip(levels).zip(&header.thresholds)
+        {
             *touched = f32::from(level.0) >= f32::from(*threshold) * share;
         }
-        Ok(Heard { language, levels, touched, judged: Some(vector) })
+        let heard = Heard { language, levels, touched };
+        self.remember(words, heard);
+        Ok((heard, Some(vector)))
     }
 
     /// Of the messages before: each of the person's own, and, for a turn that leans on them, the
@@ -227,7 +258,7 @@ impl Model {
         };
         for (role, words) in spoken.context() {
             if role == Role::User {
-                match self.hear(words, &self.text(words)) {
+                match self.hear_again(words) {
                     Ok(other) => add(other),
                     Err(Unjudged::Empty) => {}
                     Err(unjudged) => return Err(unjudged),
@@ -246,16 +277,16 @@ impl Model {
             }
             joined.push_str(spoken.words());
             // Each part was judged, or is the assistant's; together they may be of no one language.
-            if let Ok(other) = self.hear(&joined, &self.text(&joined)) {
+            if let Ok((other, _)) = self.hear(&joined, &self.text(&joined)) {
                 add(other);
             }
         }
         Ok(())
     }
 
-    fn findings(&self, text: &Text, heard: &Heard) -> Vec<Finding> {
+    fn findings(&self, text: &Text, judged: Option<&Vector>) -> Vec<Finding> {
         let (weights, header) = (&self.weights, &self.weights.header);
-        let (vectors, vector, leaves) = match &heard.judged {
+        let (vectors, vector, leaves) = match judged {
             Some(judged) => (&weights.judge_leaves, &judged[..], &header.judge_leaves),
             None => (&weights.fast_leaves, &text.vector[..], &header.fast_leaves),
         };
@@ -288,10 +319,10 @@ impl Model {
 
     fn judged(&self, spoken: &Spoken) -> Result<([u8; 2], Judgement), Unjudged> {
         let text = self.text(spoken.words());
-        let mut heard = self.hear(spoken.words(), &text)?;
+        let (mut heard, vector) = self.hear(spoken.words(), &text)?;
         self.context(spoken, text.shape.words < LEANS_ON_CONTEXT, &mut heard)?;
-        let findings = self.findings(&text, &heard);
-        let Heard { language, levels: subjects, touched, .. } = heard;
+        let findings = self.findings(&text, vector.as_ref());
+        let Heard { language, levels: subjects, touched } = heard;
         Ok((language, Judgement { subjects, touched, findings }))
     }
 }

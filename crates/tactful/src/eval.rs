@@ -72,7 +72,8 @@ impl Share {
         let centre = p + z * z / (2.0 * n);
         let spread = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
         let scale = 1.0 + z * z / n;
-        let (low, high) = (((centre - spread) / scale).max(0.0), ((centre + spread) / scale).min(1.0));
+        let (low, high) =
+            (((centre - spread) / scale).max(0.0), ((centre + spread) / scale).min(1.0));
         Self { of, hits, share: p, low, high }
     }
 }
@@ -137,8 +138,8 @@ struct Read {
 }
 
 fn lines<T: for<'a> Deserialize<'a>>(file: &Path) -> Result<Vec<T>> {
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("cannot read {}", file.display()))?;
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     (1..)
         .zip(text.lines())
         .filter(|(_, line)| !line.trim().is_empty())
@@ -206,7 +207,9 @@ pub fn eval(options: &Options, taxonomy: &Taxonomy, reader: &impl Reader) -> Res
         all.iter().map(|(prompt, ..)| of(prompt).to_owned()).collect()
     };
     let subjects = Subject::ALL.iter().map(|subject| {
-        let these = || all.iter().filter(|(_, label, _)| label.sensitive.iter().any(|s| s == subject.code()));
+        let these = || {
+            all.iter().filter(|(_, label, _)| label.sensitive.iter().any(|s| s == subject.code()))
+        };
         let stopped = these().filter(|(_, _, read)| read.stopped).count() as u64;
         (subject.code(), Share::new(stopped, these().count() as u64))
     });
@@ -228,12 +231,18 @@ pub fn eval(options: &Options, taxonomy: &Taxonomy, reader: &impl Reader) -> Res
         unjudged: all.iter().filter(|(_, _, read)| !read.judged).count() as u64,
         all: part(&|_| true),
         subjects: subjects.collect(),
-        languages: values(|p| &p.lang).into_iter().map(|l| (l.clone(), part(&|p| p.lang == l))).collect(),
+        languages: values(|p| &p.lang)
+            .into_iter()
+            .map(|l| (l.clone(), part(&|p| p.lang == l)))
+            .collect(),
         lengths: ["1 to 5 words", "6 to 12 words", "13 to 30 words", "more than 30 words"]
             .into_iter()
             .map(|name| (name, part(&|p| length(&p.text) == name)))
             .collect(),
-        sources: values(|p| &p.source).into_iter().map(|s| (s.clone(), part(&|p| p.source == s))).collect(),
+        sources: values(|p| &p.source)
+            .into_iter()
+            .map(|s| (s.clone(), part(&|p| p.source == s)))
+            .collect(),
         reliability: bins(
             all.iter()
                 .filter(|(_, _, read)| read.judged)
@@ -322,7 +331,8 @@ fn interests<'a>(read: impl Iterator<Item = (&'a Label, &'a Read)>) -> Interests
 impl Scorecard {
     /// What is below a floor: the whole, or a subject.
     pub fn below(&self, floor: f64) -> Vec<String> {
-        let all = std::iter::once(("all", &self.all.recall)).chain(self.subjects.iter().map(|(k, v)| (*k, v)));
+        let all = std::iter::once(("all", &self.all.recall))
+            .chain(self.subjects.iter().map(|(k, v)| (*k, v)));
         all.filter(|(_, share)| share.of > 0 && share.share < floor)
             .map(|(name, share)| format!("{name}: {:.3} of {}", share.share, share.of))
             .collect()
@@ -333,10 +343,21 @@ impl Scorecard {
         let mut rows = String::new();
         let percent = |share: &Share| match share.of {
             0 => "–".to_owned(),
-            of => format!("{:.1} % ({:.1}–{:.1}) of {of}", 100.0 * share.share, 100.0 * share.low, 100.0 * share.high),
+            of => format!(
+                "{:.1} % ({:.1}–{:.1}) of {of}",
+                100.0 * share.share,
+                100.0 * share.low,
+                100.0 * share.high
+            ),
         };
         let mut row = |name: &str, part: &Part| {
-            let _ = writeln!(rows, "<tr><th scope=row>{}<td>{}<td>{}", escaped(name), percent(&part.recall), percent(&part.false_alarms));
+            let _ = writeln!(
+                rows,
+                "<tr><th scope=row>{}<td>{}<td>{}",
+                escaped(name),
+                percent(&part.recall),
+                percent(&part.false_alarms)
+            );
         };
         row("all", &self.all);
         for (name, part) in &self.lengths {
@@ -350,9 +371,18 @@ impl Scorecard {
             .iter()
             .map(|(name, share)| format!("<tr><th scope=row>{name}<td>{}<td>", percent(share)))
             .collect();
-        let curve = plot("Recall by false alarms", self.curve.iter().map(|(_, recall, alarms)| (*alarms, *recall)));
-        let reliable = plot("Subjects: what was so, by what was said", self.reliability.iter().map(|bin| (bin.said, bin.was)));
-        let sure = plot("Interests: what was so, by what was said", self.interests.reliability.iter().map(|bin| (bin.said, bin.was)));
+        let curve = plot(
+            "Recall by false alarms",
+            self.curve.iter().map(|(_, recall, alarms)| (*alarms, *recall)),
+        );
+        let reliable = plot(
+            "Subjects: what was so, by what was said",
+            self.reliability.iter().map(|bin| (bin.said, bin.was)),
+        );
+        let sure = plot(
+            "Interests: what was so, by what was said",
+            self.interests.reliability.iter().map(|bin| (bin.said, bin.was)),
+        );
         let interests = &self.interests;
         format!(
             "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
@@ -364,8 +394,14 @@ impl Scorecard {
              <tr><th colspan=3>by subject{subjects}</table><p>{curve}{reliable}\
              <h2>Interests</h2><p>Leaf: precision {:.3}, recall {:.3}, F1 {:.3}. Group: F1 {:.3}. Invented: {}.<p>{sure}\
              <h2>Sensitive texts that passed, by id</h2><p>{}</html>\n",
-            self.texts, self.unjudged, self.turns_per_second, interests.precision, interests.recall,
-            interests.f1, interests.group_f1, percent(&interests.invented),
+            self.texts,
+            self.unjudged,
+            self.turns_per_second,
+            interests.precision,
+            interests.recall,
+            interests.f1,
+            interests.group_f1,
+            percent(&interests.invented),
             escaped(&self.misses.join(", ")),
         )
     }
@@ -407,19 +443,37 @@ pub fn report(card: &Scorecard, options: &Options, out: &mut impl std::io::Write
     if let Some(folder) = &options.out {
         write(card, folder)?;
     }
-    writeln!(out, "{} texts, {} not judged, {:.0} a second", card.texts, card.unjudged, card.turns_per_second)?;
-    let line = |share: &Share| format!("{:.3} [{:.3}, {:.3}] of {}", share.share, share.low, share.high, share.of);
+    writeln!(
+        out,
+        "{} texts, {} not judged, {:.0} a second",
+        card.texts, card.unjudged, card.turns_per_second
+    )?;
+    let line = |share: &Share| {
+        format!("{:.3} [{:.3}, {:.3}] of {}", share.share, share.low, share.high, share.of)
+    };
     writeln!(out, "sensitive ones stopped   {}", line(&card.all.recall))?;
     writeln!(out, "harmless ones stopped    {}", line(&card.all.false_alarms))?;
     for (name, share) in &card.subjects {
         writeln!(out, "  {name:<12}           {}", line(share))?;
     }
     for (name, part) in card.languages.iter().filter(|_| card.languages.len() > 1) {
-        writeln!(out, "  {name:<12}           {} / {}", line(&part.recall), line(&part.false_alarms))?;
+        writeln!(
+            out,
+            "  {name:<12}           {} / {}",
+            line(&part.recall),
+            line(&part.false_alarms)
+        )?;
     }
     let interests = &card.interests;
-    writeln!(out, "interests: precision {:.3}, recall {:.3}, F1 {:.3}; groups F1 {:.3}; invented {}",
-        interests.precision, interests.recall, interests.f1, interests.group_f1, line(&interests.invented))?;
+    writeln!(
+        out,
+        "interests: precision {:.3}, recall {:.3}, F1 {:.3}; groups F1 {:.3}; invented {}",
+        interests.precision,
+        interests.recall,
+        interests.f1,
+        interests.group_f1,
+        line(&interests.invented)
+    )?;
     let below = options.floor.map(|floor| card.below(floor)).unwrap_or_default();
     for one in &below {
         writeln!(out, "below the floor: {one}")?;

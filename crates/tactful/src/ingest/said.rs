@@ -1,11 +1,11 @@
 //! One chunk of lines → what became of each.
 
-use super::report::{KNOWN, NOTHING, Outcomes, Trouble, UNKNOWN_ITEM, USED};
+use super::report::{KNOWN, NOTHING, Outcomes, SHUT, Trouble, UNKNOWN_ITEM, USED};
 use crate::events::{BadLine, Event, Line, Target};
 use crate::identity::Keyring;
 use crate::lines::Chunk;
 use std::collections::BTreeMap;
-use tactful_core::chat::{Tag, Turn};
+use tactful_core::chat::{Facts, Tag, Turn};
 use tactful_core::gate::{self, Deed, Refusal};
 use tactful_core::ledger::{self, Contribution};
 use tactful_core::policy::Policy;
@@ -64,6 +64,8 @@ pub struct Said<'a, R> {
     policy: &'a Policy,
     reader: &'a R,
     histories: BTreeMap<Tag, History>,
+    /// Of the conversations that came by: are they shut?
+    shut: BTreeMap<Tag, bool>,
 }
 
 impl<'a, R: Reader> Said<'a, R> {
@@ -75,7 +77,15 @@ impl<'a, R: Reader> Said<'a, R> {
         policy: &'a Policy,
         reader: &'a R,
     ) -> Self {
-        Self { store, keyring, taxonomy, policy, reader, histories: BTreeMap::new() }
+        Self {
+            store,
+            keyring,
+            taxonomy,
+            policy,
+            reader,
+            histories: BTreeMap::new(),
+            shut: BTreeMap::new(),
+        }
     }
 
     /// Judges the lines of a chunk.
@@ -132,16 +142,38 @@ impl<'a, R: Reader> Said<'a, R> {
         let facts = turn.facts;
         let policy = self.policy;
         let standing = self.history(facts.account)?.standing(policy, facts.at);
+        if self.is_shut(&facts)? && gate::refusal(policy, &standing, &facts).is_none() {
+            // Whatever it says, it gives nothing: it is not read. The conversation goes on, so the
+            // mark stays as long as this turn would have been kept.
+            let seal = super::seal_of(facts.account, facts.conversation, facts.at, policy);
+            return Ok(Judged { seal: Some(seal), ..Judged::ended(SHUT) });
+        }
         Ok(match digest(policy, &standing, self.reader, turn) {
             Outcome::Refused(refusal) => Judged::ended(refusal.code()),
             Outcome::Stopped { why, seal } => {
-                let seal = seal.map(|conversation| {
-                    super::seal_of(facts.account, conversation, facts.at, policy)
-                });
+                if seal.is_some() {
+                    self.shut.insert(facts.conversation, true);
+                }
+                let seal = seal
+                    .map(|_| super::seal_of(facts.account, facts.conversation, facts.at, policy));
                 Judged { seal, ..Judged::ended(why.code()) }
             }
             Outcome::Learned(rows) => Judged::learned(rows),
         })
+    }
+
+    /// Was its conversation shut before, as far as this thread knows? (What it does not know yet,
+    /// the writer finds out.)
+    fn is_shut(&mut self, facts: &Facts) -> Result<bool, StoreError> {
+        if self.shut.len() >= REMEMBERED && !self.shut.contains_key(&facts.conversation) {
+            self.shut.clear();
+        }
+        if let Some(shut) = self.shut.get(&facts.conversation) {
+            return Ok(*shut);
+        }
+        let shut = !self.store.shut([(facts.account, facts.conversation)])?.is_empty();
+        self.shut.insert(facts.conversation, shut);
+        Ok(shut)
     }
 
     fn activity(&mut self, deed: Deed, target: Target) -> Result<Judged, StoreError> {

@@ -64,7 +64,12 @@ pub fn keys(store: &mut tactful_store::Store) -> Result<Vec<Key>> {
 ///
 /// # Errors
 /// When the name is taken, or the store refuses.
-pub fn add(store: &mut tactful_store::Store, name: &str, scopes: &[Scope], now: &str) -> Result<String> {
+pub fn add(
+    store: &mut tactful_store::Store,
+    name: &str,
+    scopes: &[Scope],
+    now: &str,
+) -> Result<String> {
     let mut all = keys(store)?;
     if all.iter().any(|key| key.name == name) {
         bail!("there is a key named {name} already; revoke it first, or take another name");
@@ -230,9 +235,9 @@ pub async fn identify(State(app): State<Arc<App>>, mut request: Request, next: N
         Some(key) if key.starts_with("tk_") => {
             let hash = blake3::hash(key.as_bytes());
             // `blake3::Hash` compares in constant time.
-            let found = keys.iter().find(|kept| {
-                blake3::Hash::from_hex(&kept.hash).is_ok_and(|kept| kept == hash)
-            });
+            let found = keys
+                .iter()
+                .find(|kept| blake3::Hash::from_hex(&kept.hash).is_ok_and(|kept| kept == hash));
             found.map_or(Caller::Nobody, |key| Caller::Operator(key.scopes.clone()))
         }
         Some(token) if !keys.is_empty() || app.people.is_some() => app
@@ -256,7 +261,8 @@ fn same_site(request: &Request) -> Result<(), Problem> {
     let header = |name: &str| request.headers().get(name).and_then(|v| v.to_str().ok());
     let refused = || Problem::new(StatusCode::FORBIDDEN, "requests from other sites are refused");
     let safe = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
-    if !safe && header("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none")) {
+    if !safe && header("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none"))
+    {
         return Err(refused());
     }
     if let (Some(origin), Some(host)) = (header("origin"), header("host"))

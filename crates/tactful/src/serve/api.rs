@@ -111,8 +111,9 @@ async fn events(
         values.into_iter().map(one).collect::<Result<Vec<_>, _>>()
     };
     let parsed = || {
-        serde_json::from_slice::<Value>(&body)
-            .map_err(|e| Problem::bad(format!("not JSON from line {}, column {}", e.line(), e.column())))
+        serde_json::from_slice::<Value>(&body).map_err(|e| {
+            Problem::bad(format!("not JSON from line {}, column {}", e.line(), e.column()))
+        })
     };
     let mut single = false;
     let inputs = match kind.as_str() {
@@ -157,7 +158,8 @@ async fn events(
             format!("at most {MOST_EVENTS} events a request"),
         ));
     }
-    let mut events: Vec<EventAnswer> = app.take(inputs).await?.into_iter().map(Into::into).collect();
+    let mut events: Vec<EventAnswer> =
+        app.take(inputs).await?.into_iter().map(Into::into).collect();
     match (single, &mut events[..]) {
         (true, [EventAnswer { detail: Some(detail), .. }]) => {
             Err(Problem::bad(std::mem::take(detail)))
@@ -332,7 +334,13 @@ async fn impressions(
                     .filter(|_| price > 0.0)
                     .map(|campaign| (campaign.id.clone(), (price * 1e6).round() as u64));
                 let parts: [&[u8]; 2] = [&account.0.to_be_bytes(), one.id.as_bytes()];
-                Shown { account, slot: data.keyring.tag("impression", &parts), item: one.item, at, charge }
+                Shown {
+                    account,
+                    slot: data.keyring.tag("impression", &parts),
+                    item: one.item,
+                    at,
+                    charge,
+                }
             })
             .collect();
         Ok(data.store.show(&shown)?)
@@ -517,7 +525,8 @@ async fn choice(
     who.own(&account(&asked)?)?;
     let said: ChoiceRequest = object(&body)?;
     let at = instant(said.at.as_deref())?.to_string();
-    take_json(&app, json!({"type": "choice", "at": at, "account": asked, "chats": said.chats})).await?;
+    take_json(&app, json!({"type": "choice", "at": at, "account": asked, "chats": said.chats}))
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -628,7 +637,11 @@ struct LinkRequest {
 /// Link accounts: they share one profile from now on.
 #[utoipa::path(post, path = "/v1/links", request_body = LinkRequest,
     responses((status = 204), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem)))]
-async fn link(State(app): AppState, Extension(who): Who, body: Bytes) -> Result<StatusCode, Problem> {
+async fn link(
+    State(app): AppState,
+    Extension(who): Who,
+    body: Bytes,
+) -> Result<StatusCode, Problem> {
     let asked: LinkRequest = object(&body)?;
     for one in &asked.accounts {
         who.own(&account(one)?)?;
@@ -692,7 +705,10 @@ struct CampaignView {
 
 /// The campaigns with what they have spent. No figure is of fewer than 50 people.
 #[utoipa::path(get, path = "/v1/campaigns", responses((status = 200, body = [CampaignView]), (status = 401, body = Problem), (status = 403, body = Problem)))]
-async fn campaigns(State(app): AppState, Extension(who): Who) -> Result<Json<Vec<CampaignView>>, Problem> {
+async fn campaigns(
+    State(app): AppState,
+    Extension(who): Who,
+) -> Result<Json<Vec<CampaignView>>, Problem> {
     who.need(Scope::Advertiser)?;
     let views = Pool::with(&app, move |app, data| {
         let inventory = app.inventory.load();
@@ -820,7 +836,9 @@ async fn rollout(State(app): AppState) -> Json<Value> {
     let until = from + day * i32::try_from(ROLLOUT_DAYS).unwrap_or(i32::MAX);
     let ticks: Vec<String> =
         [from, policy.effective, until].iter().map(Timestamp::to_string).collect();
-    Json(json!({"from": from.to_string(), "until": until.to_string(), "rows": rows, "ticks": ticks}))
+    Json(
+        json!({"from": from.to_string(), "until": until.to_string(), "rows": rows, "ticks": ticks}),
+    )
 }
 
 /// How the model did on texts that it had never seen, as its training measured it.
@@ -828,7 +846,9 @@ async fn rollout(State(app): AppState) -> Json<Value> {
 async fn model(State(app): AppState) -> Result<Json<Value>, Problem> {
     let metrics: Value = serde_json::from_str(include_str!("../../../../models/metrics.json"))
         .map_err(|error| Problem::ours(&error))?;
-    Ok(Json(json!({"model": format!("{:016x}", tactful_core::reading::Reader::model(&*app.model).0), "metrics": metrics})))
+    Ok(Json(
+        json!({"model": format!("{:016x}", tactful_core::reading::Reader::model(&*app.model).0), "metrics": metrics}),
+    ))
 }
 
 /// A body that is one JSON object of a known shape.
@@ -840,7 +860,8 @@ fn object<T: for<'a> Deserialize<'a>>(body: &[u8]) -> Result<T, Problem> {
             error.line(),
             error.column()
         )),
-        _ => Problem::bad(format!("not JSON from line {}, column {}", error.line(), error.column())),
+        _ => {
+            Problem::bad(format!("not JSON from line {}, column {}", error.line(), error.column()))
+        }
     })
 }
-

@@ -105,7 +105,10 @@ pub fn router() -> Router<Arc<App>> {
                 let mut text = String::new();
                 match encode(&mut text, &app.figures.registry) {
                     Ok(()) => (
-                        [("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8")],
+                        [(
+                            "content-type",
+                            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+                        )],
                         text,
                     )
                         .into_response(),

@@ -136,10 +136,7 @@ impl Writer {
         }
     }
 
-    fn write(
-        &mut self,
-        inputs: impl Iterator<Item = Input>,
-    ) -> Result<Vec<Ended>, StoreError> {
+    fn write(&mut self, inputs: impl Iterator<Item = Input>) -> Result<Vec<Ended>, StoreError> {
         let policy = self.policy.load_full();
         let mut known = Batch::default();
         let mut ended: Vec<Ended> = Vec::new();

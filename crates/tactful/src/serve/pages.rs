@@ -34,7 +34,8 @@ pub fn router() -> Router<Arc<App>> {
             // The feed is the demo's: an operator's feed is its own.
             let there = app.demo || !path.contains("feed");
             match there {
-                true => ([("content-type", kind), ("cache-control", "no-cache")], content).into_response(),
+                true => ([("content-type", kind), ("cache-control", "no-cache")], content)
+                    .into_response(),
                 false => not_found(),
             }
         };

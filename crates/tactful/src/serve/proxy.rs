@@ -50,8 +50,18 @@ fn refused(status: StatusCode, message: &str) -> Response {
 /// Headers that are between two machines only, or ours.
 fn is_passed_on(name: &HeaderName) -> bool {
     const HOP: [&str; 12] = [
-        "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
-        "transfer-encoding", "upgrade", "host", "content-length", "proxy-connection", "expect",
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "host",
+        "content-length",
+        "proxy-connection",
+        "expect",
     ];
     !HOP.contains(&name.as_str()) && !name.as_str().starts_with("tactful-")
 }
@@ -108,9 +118,9 @@ async fn pass(
         }
         chunk
     });
-    response
-        .body(Body::from_stream(stream))
-        .unwrap_or_else(|_| refused(StatusCode::BAD_GATEWAY, "the upstream's answer was unreadable"))
+    response.body(Body::from_stream(stream)).unwrap_or_else(|_| {
+        refused(StatusCode::BAD_GATEWAY, "the upstream's answer was unreadable")
+    })
 }
 
 fn own_key(app: &App, headers: &HeaderMap) -> bool {

@@ -11,7 +11,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-const POLICY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../policies/announced-2025-12-16.toml");
+const POLICY: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../policies/announced-2025-12-16.toml");
 const NOW: &str = "2025-12-20T18:00:00Z";
 
 /// A running server. Killed on drop.
@@ -125,7 +126,8 @@ fn the_hiking_scene_in_the_demo() {
     // Not linked: as if never asked.
     let (_, because) = server.slate("facebook:you", "groups", "2025-12-20T18:01:00Z");
     assert!(because.is_empty(), "{because:?}");
-    let accounts = json!({"accounts": ["whatsapp:you", "facebook:you"], "at": "2025-12-20T18:02:00Z"});
+    let accounts =
+        json!({"accounts": ["whatsapp:you", "facebook:you"], "at": "2025-12-20T18:02:00Z"});
     assert_eq!(status(server.post("/v1/links", &accounts)), 204);
     let (groups, because) = server.slate("facebook:you", "groups", "2025-12-20T18:03:00Z");
     assert!(because.contains(&"Boulder Hiking Club".to_owned()), "{groups:?}");
@@ -138,7 +140,8 @@ fn the_hiking_scene_in_the_demo() {
     let (_, because) = server.slate("facebook:you", "groups", "2025-12-22T00:00:00Z");
     assert!(because.is_empty(), "{because:?}");
     // Ten minutes later, a knee: all that the conversation gave is gone.
-    let knee = server.say("whatsapp:you", "also my knee hurts on the way down", "2025-12-20T18:10:00Z");
+    let knee =
+        server.say("whatsapp:you", "also my knee hurts on the way down", "2025-12-20T18:10:00Z");
     assert_eq!(knee, "not_used");
     let (_, because) = server.slate("facebook:you", "groups", "2025-12-20T18:11:00Z");
     assert!(because.is_empty(), "{because:?}");
@@ -154,11 +157,13 @@ fn what_a_person_corrects_counts_from_the_next_slate_on() {
     let profile = json_of(server.get(&format!("{person}/profile?at={later}")));
     let source = &profile["interests"][0]["sources"][0];
     assert_eq!(source["day"], "2025-12-20");
-    let never = json!({"interest": "outdoors.hiking", "wish": "never", "at": "2025-12-20T18:02:00Z"});
+    let never =
+        json!({"interest": "outdoors.hiking", "wish": "never", "at": "2025-12-20T18:02:00Z"});
     assert_eq!(status(server.post(&format!("{person}/preferences"), &never)), 204);
     let (_, because) = server.slate("whatsapp:you", "groups", later);
     assert!(!because.iter().any(|title| title.contains("Hiking")), "{because:?}");
-    let clear = json!({"interest": "outdoors.hiking", "wish": "clear", "at": "2025-12-20T18:02:30Z"});
+    let clear =
+        json!({"interest": "outdoors.hiking", "wish": "clear", "at": "2025-12-20T18:02:30Z"});
     assert_eq!(status(server.post(&format!("{person}/preferences"), &clear)), 204);
     assert!(!server.slate("whatsapp:you", "groups", later).1.is_empty());
     // By the tag that the reasons name.
@@ -190,7 +195,8 @@ fn events_come_in_every_shape_and_a_repeat_changes_nothing() {
     assert_eq!(answer["events"][2]["outcome"], "bad_event");
     assert_eq!(before, profile());
     // CloudEvents: the envelope fills what the data leaves out.
-    let mut data = turn("whatsapp:1", "-", NOW, "Which camera lens is best for wildlife photography?");
+    let mut data =
+        turn("whatsapp:1", "-", NOW, "Which camera lens is best for wildlife photography?");
     for field in ["type", "at", "turn"] {
         data.as_object_mut().unwrap().remove(field);
     }
@@ -210,11 +216,16 @@ fn events_come_in_every_shape_and_a_repeat_changes_nothing() {
     json_of(binary.header("ce-time", NOW));
     assert_eq!(after, profile());
     // Of what was sensitive, no more is told than of small talk.
-    let ill = json_of(server.post("/v1/events", &turn("whatsapp:1", "t8", NOW, "my knee hurts, which pills help against the pain?")));
+    let ill = json_of(server.post(
+        "/v1/events",
+        &turn("whatsapp:1", "t8", NOW, "my knee hurts, which pills help against the pain?"),
+    ));
     let talk = json_of(server.post("/v1/events", &turn("whatsapp:1", "t9", NOW, "thanks!")));
     assert_eq!((&ill["events"][0]["outcome"], &ill), (&json!("not_used"), &talk));
     // Refused whole, by field.
-    for (body, named) in [(json!({"type": "turn"}), "account"), (json!({"type": "nonsense", "at": NOW}), "type")] {
+    for (body, named) in
+        [(json!({"type": "turn"}), "account"), (json!({"type": "nonsense", "at": NOW}), "type")]
+    {
         let answer = server.post("/v1/events", &body).send().unwrap();
         assert_eq!(answer.status(), 400);
         assert_eq!(answer.headers()["content-type"], "application/problem+json");
@@ -238,7 +249,12 @@ fn keys_open_what_their_scopes_say_and_nothing_else() {
     assert_eq!(status(sent(&key)), 200);
     let asked = json!({"account": "whatsapp:1"});
     assert_eq!(status(server.post("/v1/recommendations", &asked).bearer_auth(&key)), 403);
-    for path in ["/v1/persons/whatsapp:1/profile", "/v1/persons/whatsapp:1/export", "/v1/campaigns", "/v1/flow"] {
+    for path in [
+        "/v1/persons/whatsapp:1/profile",
+        "/v1/persons/whatsapp:1/export",
+        "/v1/campaigns",
+        "/v1/flow",
+    ] {
         assert_eq!(status(server.get(path).bearer_auth(&key)), 403, "{path}");
     }
     assert_eq!(status(server.delete("/v1/persons/whatsapp:1").bearer_auth(&key)), 403);
@@ -269,10 +285,15 @@ fn a_person_sees_only_their_own() {
     let public = base64(pair.public_key().as_ref());
     let keys = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k", "alg": "EdDSA", "x": public}]});
     std::fs::write(place.path("jwks.json"), keys.to_string()).unwrap();
-    let server = Server::start(&place, &["--policy", POLICY, "--jwks", "jwks.json", "--issuer", "idp"]);
+    let server =
+        Server::start(&place, &["--policy", POLICY, "--jwks", "jwks.json", "--issuer", "idp"]);
     let now = jiff::Timestamp::now().as_second();
     let token = |header: Value, claims: Value, sign: &dyn Fn(&[u8]) -> Vec<u8>| {
-        let body = format!("{}.{}", base64(header.to_string().as_bytes()), base64(claims.to_string().as_bytes()));
+        let body = format!(
+            "{}.{}",
+            base64(header.to_string().as_bytes()),
+            base64(claims.to_string().as_bytes())
+        );
         format!("{body}.{}", base64(&sign(body.as_bytes())))
     };
     let signed = |body: &[u8]| pair.sign(body).as_ref().to_vec();
@@ -281,7 +302,11 @@ fn a_person_sees_only_their_own() {
     let good = token(header.clone(), claims.clone(), &signed);
     let own = |token: &str| status(server.get("/v1/persons/whatsapp:1/profile").bearer_auth(token));
     assert_eq!(own(&good), 200);
-    for path in ["/v1/persons/whatsapp:2/profile", "/v1/persons/whatsapp:2/export", "/v1/persons/whatsapp:1%2F../export"] {
+    for path in [
+        "/v1/persons/whatsapp:2/profile",
+        "/v1/persons/whatsapp:2/export",
+        "/v1/persons/whatsapp:1%2F../export",
+    ] {
         let answer = status(server.get(path).bearer_auth(&good));
         assert!([403, 404, 400].contains(&answer), "{path}: {answer}");
     }
@@ -297,11 +322,15 @@ fn a_person_sees_only_their_own() {
     let hmac = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, public.as_bytes());
     let by_secret = |body: &[u8]| ring::hmac::sign(&hmac, body).as_ref().to_vec();
     let mut parts: Vec<&str> = good.split('.').collect();
-    let forged = base64(json!({"sub": "whatsapp:2", "iss": "idp", "exp": now + 600}).to_string().as_bytes());
+    let forged =
+        base64(json!({"sub": "whatsapp:2", "iss": "idp", "exp": now + 600}).to_string().as_bytes());
     parts[1] = &forged;
     for (why, token) in [
         ("none", token(json!({"alg": "none"}), claims.clone(), &|_| Vec::new())),
-        ("the public key as a secret", token(json!({"alg": "HS256", "kid": "k"}), claims.clone(), &by_secret)),
+        (
+            "the public key as a secret",
+            token(json!({"alg": "HS256", "kid": "k"}), claims.clone(), &by_secret),
+        ),
         ("another key", token(json!({"alg": "EdDSA", "kid": "other"}), claims.clone(), &signed)),
         ("expired", with("exp", json!(now - 600))),
         ("no expiry", with("exp", Value::Null)),
@@ -318,13 +347,19 @@ fn other_sites_are_refused_and_nothing_is_loaded_from_elsewhere() {
     let server = Server::start(&Place::new(), &["--demo"]);
     let event = json!([]);
     let host = server.url.strip_prefix("http://").unwrap().to_owned();
-    for (name, value) in [("origin", "https://evil.example"), ("sec-fetch-site", "cross-site"), ("host", "evil.example")] {
+    for (name, value) in [
+        ("origin", "https://evil.example"),
+        ("sec-fetch-site", "cross-site"),
+        ("host", "evil.example"),
+    ] {
         let answer = status(server.post("/v1/events", &event).header(name, value));
         assert!([401, 403].contains(&answer), "{name}: {answer}");
     }
     let same = server.post("/v1/events", &event).header("origin", format!("http://{host}"));
     assert_eq!(status(same), 200);
-    for path in ["/feed", "/interests", "/console", "/assets/feed.js", "/v1/policy", "/openapi.json"] {
+    for path in
+        ["/feed", "/interests", "/console", "/assets/feed.js", "/v1/policy", "/openapi.json"]
+    {
         let answer = server.get(path).send().unwrap();
         assert_eq!(answer.status(), 200, "{path}");
         let policy = answer.headers()["content-security-policy"].to_str().unwrap().to_owned();
@@ -333,7 +368,12 @@ fn other_sites_are_refused_and_nothing_is_loaded_from_elsewhere() {
         let text = answer.text().unwrap();
         assert!(!text.contains("src=\"http") && !text.contains("href=\"http"), "{path}");
     }
-    for path in ["/assets/../Cargo.toml", "/assets/%2e%2e/Cargo.toml", "/data/tactful.sqlite", "//etc/passwd"] {
+    for path in [
+        "/assets/../Cargo.toml",
+        "/assets/%2e%2e/Cargo.toml",
+        "/data/tactful.sqlite",
+        "//etc/passwd",
+    ] {
         assert_eq!(status(server.get(path)), 404, "{path}");
     }
 }
@@ -369,9 +409,9 @@ fn read_request(stream: &mut TcpStream) -> String {
         bytes.extend_from_slice(&part[..length]);
         let text = String::from_utf8_lossy(&bytes);
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let wanted = head
-                .lines()
-                .find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+            let wanted = head.lines().find_map(|line| {
+                line.to_lowercase().strip_prefix("content-length: ")?.parse().ok()
+            });
             if body.len() >= wanted.unwrap_or(0) || length == 0 {
                 return text.into_owned();
             }
@@ -393,7 +433,9 @@ const STREAMED: &[&str] = &[
 
 fn chat(server: &Server, words: &str) -> RequestBuilder {
     // Bytes that a parser would write otherwise: they must come through as they are.
-    let body = format!("{{ \"model\":\"m\",\"messages\" : [{{\"role\":\"user\",\"content\":\"{words}\"}}] }}");
+    let body = format!(
+        "{{ \"model\":\"m\",\"messages\" : [{{\"role\":\"user\",\"content\":\"{words}\"}}] }}"
+    );
     server
         .client
         .post(format!("{}/v1/chat/completions", server.url))
@@ -429,7 +471,8 @@ fn the_proxy_passes_bytes_on_and_learns_beside_the_way() {
     let interests = || json_of(server.get("/v1/persons/whatsapp:1/profile"))["interests"].clone();
     wait_for("nothing was learned", || interests()[0]["id"] == "outdoors.hiking");
     // The stored answer is deleted: what it taught goes with it.
-    let gone = server.delete("/v1/chat/completions/chatcmpl-9").header("tactful-account", "whatsapp:1");
+    let gone =
+        server.delete("/v1/chat/completions/chatcmpl-9").header("tactful-account", "whatsapp:1");
     assert_eq!(status(gone), 200);
     wait_for("it was not unlearned", || interests() == json!([]));
 }
@@ -452,7 +495,8 @@ fn the_proxy_flushes_each_chunk_and_outlives_clients_and_upstreams() {
     drop(answer);
     assert_eq!(status(server.get("/healthz")), 200);
     // An upstream that is not there.
-    let nowhere = Server::start(&Place::new(), &["--policy", POLICY, "--upstream", "http://127.0.0.1:9/v1"]);
+    let nowhere =
+        Server::start(&Place::new(), &["--policy", POLICY, "--upstream", "http://127.0.0.1:9/v1"]);
     let answer = chat(&nowhere, "hello").send().unwrap();
     assert_eq!(answer.status(), 502);
     let error: Value = answer.json().unwrap();
@@ -497,11 +541,19 @@ fn canaries_are_found_nowhere() {
     let used = turn("whatsapp:1", "u", NOW, &format!("What are good hikes near Boulder? {canary}"));
     let ill = turn("whatsapp:1", "i", NOW, &format!("my {canary} hurts, is it cancer?"));
     let bad = json!({"type": canary, "at": NOW});
-    json_of(server.post("/v1/events", &json!([private, used, ill, bad, {"type": "turn", "at": canary}])));
-    server.post("/v1/recommendations", &json!({"account": canary, "place": canary})).send().unwrap();
+    json_of(
+        server
+            .post("/v1/events", &json!([private, used, ill, bad, {"type": "turn", "at": canary}])),
+    );
+    server
+        .post("/v1/recommendations", &json!({"account": canary, "place": canary}))
+        .send()
+        .unwrap();
     chat(&server, canary).send().unwrap();
     let mut pages = String::new();
-    for path in ["/metrics", "/v1/flow", "/v1/persons/whatsapp:1/export", "/v1/persons/whatsapp:1/profile"] {
+    for path in
+        ["/metrics", "/v1/flow", "/v1/persons/whatsapp:1/export", "/v1/persons/whatsapp:1/profile"]
+    {
         pages.push_str(&server.get(path).send().unwrap().text().unwrap());
     }
     assert!(pages.contains("tactful_events_total"), "{pages}");
