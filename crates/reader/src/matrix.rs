@@ -1,54 +1,111 @@
 //! Products in whole numbers: the same on every machine, and fast on one without a GPU.
 //!
-//! What goes in is rounded to 12 bits a row; the weights are whole steps already. Sums are exact.
+//! What goes in is rounded to 12 bits a row; the weights are whole steps of 8 bits, and what a step
+//! is worth goes by the output. Sums are exact.
 
-/// Weights of one layer.
+/// The weights from some inputs to some outputs.
 pub struct Matrix {
-    /// Column by column, each as long as what goes in.
-    columns: Vec<i16>,
+    /// Output by output, each as long as what goes in.
+    weights: Vec<i8>,
     inputs: usize,
-    step: f32,
+    /// What a step is worth, an output.
+    steps: Vec<f32>,
 }
 
-/// Greatest whole number that a value is rounded to. With weights of 9 bits and 1,280 of them, no
+/// A matrix and what is added to its product.
+pub struct Layer {
+    /// The matrix.
+    pub matrix: Matrix,
+    /// One number an output.
+    pub bias: Vec<f32>,
+}
+
+/// Greatest whole number that a value is rounded to. With weights of 8 bits and 1,280 of them, no
 /// sum reaches 2^31.
 const GREATEST: f32 = 2047.0;
 
+/// Rows rounded to whole numbers, and what one is worth in each row.
+pub struct Rows {
+    whole: Vec<i16>,
+    scales: Vec<f32>,
+}
+
+impl Rows {
+    /// Rounds rows of `width` values.
+    pub fn new(values: &[f32], width: usize) -> Self {
+        let mut whole = vec![0i16; values.len()];
+        let mut scales = Vec::with_capacity(values.len() / width);
+        pulp::Arch::new().dispatch(|| {
+            for (row, whole) in values.chunks_exact(width).zip(whole.chunks_exact_mut(width)) {
+                let greatest = row.iter().fold(0.0f32, |greatest, value| greatest.max(value.abs()));
+                let factor = GREATEST / greatest.max(f32::MIN_POSITIVE * GREATEST);
+                for (whole, value) in whole.iter_mut().zip(row) {
+                    *whole = (value * factor + 0.5f32.copysign(*value)) as i16;
+                }
+                scales.push(1.0 / factor);
+            }
+        });
+        Self { whole, scales }
+    }
+}
+
 impl Matrix {
-    /// Takes the columns one after the other, each of `inputs` whole steps.
-    pub fn new(columns: Vec<i16>, inputs: usize, step: f32) -> Self {
-        Self { columns, inputs, step }
+    /// Takes the weights output by output, each of `inputs` whole steps, and the steps' worth.
+    pub fn new(weights: Vec<i8>, inputs: usize, steps: Vec<f32>) -> Self {
+        Self { weights, inputs, steps }
+    }
+
+    /// How many numbers come out.
+    pub fn outputs(&self) -> usize {
+        self.steps.len()
     }
 
     /// Multiplies rows (each of `inputs` values) by the matrix.
     pub fn times(&self, rows: &[f32]) -> Vec<f32> {
-        let (inputs, outputs) = (self.inputs, self.columns.len() / self.inputs);
-        let mut whole = vec![0i16; rows.len()];
-        let mut scales = Vec::with_capacity(rows.len() / inputs);
-        for (row, whole) in rows.chunks_exact(inputs).zip(whole.chunks_exact_mut(inputs)) {
-            let greatest = row.iter().fold(0.0f32, |greatest, value| greatest.max(value.abs()));
-            let factor = GREATEST / greatest.max(f32::MIN_POSITIVE * GREATEST);
-            for (whole, value) in whole.iter_mut().zip(row) {
-                *whole = (value * factor + 0.5f32.copysign(*value)) as i16;
-            }
-            scales.push(self.step / factor);
-        }
-        let mut sums = vec![0i32; scales.len() * outputs];
+        self.times_rounded(&Rows::new(rows, self.inputs))
+    }
+
+    /// The same, of rows that are rounded already.
+    pub fn times_rounded(&self, rows: &Rows) -> Vec<f32> {
+        let outputs = self.outputs();
+        let mut sums = vec![0i32; rows.scales.len() * outputs];
         pulp::Arch::new().dispatch(Sums {
-            rows: &whole,
-            columns: &self.columns,
-            inputs,
+            rows: &rows.whole,
+            weights: &self.weights,
+            inputs: self.inputs,
             sums: &mut sums,
         });
-        let sums = sums.chunks_exact(outputs).zip(scales);
-        sums.flat_map(|(sums, scale)| sums.iter().map(move |sum| *sum as f32 * scale)).collect()
+        let mut out = Vec::with_capacity(sums.len());
+        for (sums, scale) in sums.chunks_exact(outputs).zip(&rows.scales) {
+            out.extend(sums.iter().zip(&self.steps).map(|(sum, step)| *sum as f32 * (step * scale)));
+        }
+        out
     }
 }
 
-/// All rows by all columns, compiled for what the processor can do.
+impl Layer {
+    /// The product and the bias, row by row.
+    pub fn apply(&self, rows: &[f32]) -> Vec<f32> {
+        self.with_bias(self.matrix.times(rows))
+    }
+
+    /// The same, of rows that are rounded already.
+    pub fn apply_rounded(&self, rows: &Rows) -> Vec<f32> {
+        self.with_bias(self.matrix.times_rounded(rows))
+    }
+
+    fn with_bias(&self, mut out: Vec<f32>) -> Vec<f32> {
+        for row in out.chunks_exact_mut(self.bias.len()) {
+            row.iter_mut().zip(&self.bias).for_each(|(value, bias)| *value += bias);
+        }
+        out
+    }
+}
+
+/// All rows by all outputs, compiled for what the processor can do.
 struct Sums<'a> {
     rows: &'a [i16],
-    columns: &'a [i16],
+    weights: &'a [i8],
     inputs: usize,
     sums: &'a mut [i32],
 }
@@ -58,8 +115,8 @@ impl pulp::WithSimd for Sums<'_> {
 
     #[inline(always)]
     fn with_simd<S: pulp::Simd>(self, _: S) {
-        let outputs = self.columns.len() / self.inputs;
-        for (at, column) in self.columns.chunks_exact(self.inputs).enumerate() {
+        let outputs = self.weights.len() / self.inputs;
+        for (at, weights) in self.weights.chunks_exact(self.inputs).enumerate() {
             let mut pairs = self.rows.chunks_exact(2 * self.inputs);
             let mut sums = self.sums.chunks_exact_mut(2 * outputs);
             for (pair, sums) in pairs.by_ref().zip(sums.by_ref()) {
@@ -67,7 +124,7 @@ impl pulp::WithSimd for Sums<'_> {
                 // This very form is what compilers turn into multiply-and-add of neighbours; two
                 // rows at a time, so that a weight is loaded once for both.
                 let (mut a, mut b) = (0i32, 0i32);
-                for ((w, x), y) in column.iter().zip(first).zip(second) {
+                for ((w, x), y) in weights.iter().zip(first).zip(second) {
                     a += i32::from(*x) * i32::from(*w);
                     b += i32::from(*y) * i32::from(*w);
                 }
@@ -76,7 +133,7 @@ impl pulp::WithSimd for Sums<'_> {
             }
             let last = pairs.remainder();
             if let (false, Some(sum)) = (last.is_empty(), sums.into_remainder().get_mut(at)) {
-                *sum = last.iter().zip(column).map(|(x, w)| i32::from(*x) * i32::from(*w)).sum();
+                *sum = last.iter().zip(weights).map(|(x, w)| i32::from(*x) * i32::from(*w)).sum();
             }
         }
     }
@@ -90,17 +147,19 @@ mod tests {
     fn a_product_is_near_that_in_floats() {
         let (inputs, outputs, rows) = (96, 7, 5);
         let value = |n: usize| ((n * 2_654_435_761) % 1000) as f32 / 500.0 - 1.0;
-        let columns: Vec<i16> =
-            (0..inputs * outputs).map(|n| (n * 7919 % 255) as i16 - 127).collect();
+        let weights: Vec<i8> =
+            (0..inputs * outputs).map(|n| ((n * 7919 % 255) as i16 - 127) as i8).collect();
+        let steps: Vec<f32> = (0..outputs).map(|n| 0.005 * (n + 1) as f32).collect();
         let x: Vec<f32> = (0..rows * inputs).map(value).collect();
-        let out = Matrix::new(columns.clone(), inputs, 0.01).times(&x);
+        let out = Matrix::new(weights.clone(), inputs, steps.clone()).times(&x);
         assert_eq!(out.len(), rows * outputs);
         for row in 0..rows {
-            for column in 0..outputs {
+            for output in 0..outputs {
                 let exact: f32 = (0..inputs)
-                    .map(|k| x[row * inputs + k] * f32::from(columns[column * inputs + k]) * 0.01)
-                    .sum();
-                assert!((exact - out[row * outputs + column]).abs() < 0.05, "{row} {column}");
+                    .map(|k| x[row * inputs + k] * f32::from(weights[output * inputs + k]))
+                    .sum::<f32>()
+                    * steps[output];
+                assert!((exact - out[row * outputs + output]).abs() < 0.2, "{row} {output}");
             }
         }
     }

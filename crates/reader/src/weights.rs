@@ -1,11 +1,15 @@
 //! The model's file.
 //!
-//! Layout, little-endian: `TACTMDL2`; the length of the header (u32) and the header (JSON, see
+//! Layout, little-endian: `TACTMDL3`; the length of the header (u32) and the header (JSON, see
 //! [`Header`]); the vocabulary (u32 length, text); the table (i8, tokens × dim); the hashed
-//! n-grams (i8, buckets × 8: one column a subject and one unused); the dense weights of the fast
-//! path (f32, 7 × dim) and of the judge (f32, 7 × wide); the leaves' vectors of the fast path (f32,
-//! leaves × dim) and of the judge (f32, leaves × wide); the BLAKE3 hash of all before it (32 bytes).
+//! n-grams (i8, buckets × 8: one column a subject and one unused); eight layers, each its weights
+//! (i8, outputs × inputs), what a step is worth (f32, outputs) and the bias (f32, outputs): of the
+//! fast path the hidden layer, the subjects straight from the table, then from the hidden layer the
+//! subjects, the leaves (and none) and the stages; of the judge the subjects, the leaves (and none)
+//! and the stages; the BLAKE3 hash of all before it (32 bytes).
 
+use crate::heads::Sure;
+use crate::matrix::{Layer, Matrix};
 use serde::Deserialize;
 use tactful_core::reading::ModelId;
 
@@ -26,70 +30,57 @@ pub enum LoadError {
     Taxonomy(usize),
 }
 
-/// The numbers that are not matrices.
+/// The numbers that are not matrices. Log-odds are natural.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
     /// Length of a row of the table.
     pub dim: usize,
+    /// Width of the fast path's hidden layer.
+    pub hidden: usize,
     /// Rows of the table.
     pub tokens: usize,
     /// Buckets of the hashed n-grams.
     pub buckets: usize,
     /// Length of the encoder's vectors.
     pub wide: usize,
-    /// The leaves' ids, in the order of their vectors.
+    /// The leaves' ids, in the order of the outputs.
     pub leaves: Vec<String>,
-    /// One bias a subject of the fast path.
-    pub fast_bias: Vec<f32>,
     /// What one step of the hashed weights is worth, a subject.
-    pub hashed_scale: Vec<f32>,
-    /// One bias a subject of the judge.
-    pub judge_bias: Vec<f32>,
-    /// Thousandths: below it for every subject, the fast path clears a text by itself.
-    pub clear: u16,
-    /// Thousandths: from it on for any subject, the fast path stops a text by itself.
-    pub stop: u16,
-    /// Thousandths from which the judge finds a subject touched.
-    pub thresholds: Vec<u16>,
-    /// How much the judge's own opinion counts beside the fast path's, in English: 0 to 1.
-    pub judge_share: f32,
-    /// In other languages a subject is touched from this part of its threshold on.
-    pub elsewhere: f32,
-    /// The languages beside English in which the judge's recall was measured: ISO 639-1.
+    pub hashed_steps: Vec<f32>,
+    /// Log-odds: below it for every subject, the fast path clears an English text by itself.
+    pub clear: f32,
+    /// Log-odds: from it on for any subject, the fast path stops an English text by itself.
+    pub stop: f32,
+    /// What both paths together make of an English text.
+    pub english: Together,
+    /// And of one in any other language.
+    pub elsewhere: Together,
+    /// How much the fast path's log-odds of the leaves count beside the judge's, in English.
+    pub fast_beside_judge: f32,
+    /// The languages beside English in which the recall was measured: ISO 639-1.
     pub languages: Vec<String>,
     /// The leaves of the fast path.
-    pub fast_leaves: Leaves,
+    pub fast_leaves: Sure,
     /// The leaves of the judge.
-    pub judge_leaves: Leaves,
-    /// Words that say that somebody wants to buy, and words that say that somebody is at it.
-    pub buying: Vec<String>,
-    /// See `buying`.
-    pub doing: Vec<String>,
+    pub judge_leaves: Sure,
 }
 
-/// How sure a distance to a leaf's vector makes it.
+/// The log-odds of a subject: those of the judge and of the fast path, weighed, and a bias.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Leaves {
-    /// Of each leaf, over texts of all kinds: mean and deviation of the cosine to its vector.
-    pub mean: Vec<f32>,
-    /// See `mean`.
-    pub deviation: Vec<f32>,
-    /// Logistic of: one, the deviations above the mean, the logarithm of the text's length in
-    /// words, these two multiplied, how far it is behind the best leaf, and whether there is an
-    /// interest at all (`some`).
-    pub sure: [f32; 6],
-    /// Weights on the vector: is there an interest at all? In log-odds, with its bias.
-    pub some: Vec<f32>,
-    /// See `some`.
-    pub some_bias: f32,
-    /// Thousandths from which a leaf is found.
-    pub threshold: u16,
+pub struct Together {
+    /// How much the judge counts.
+    pub by_judge: f32,
+    /// How much the fast path counts.
+    pub by_fast: f32,
+    /// What is added, a subject.
+    pub bias: [f32; 7],
+    /// Log-odds from which a subject is touched.
+    pub thresholds: [f32; 7],
 }
 
 /// A file that was read and checked.
-#[derive(Debug)]
 pub struct Weights {
     /// Its numbers.
     pub header: Header,
@@ -99,19 +90,32 @@ pub struct Weights {
     pub table: Vec<i8>,
     /// buckets × 8.
     pub hashed: Vec<i8>,
-    /// 7 × dim.
-    pub fast: Vec<f32>,
-    /// 7 × wide.
-    pub judge: Vec<f32>,
-    /// leaves × dim.
-    pub fast_leaves: Vec<f32>,
-    /// leaves × wide.
-    pub judge_leaves: Vec<f32>,
+    /// dim → hidden.
+    pub hidden: Layer,
+    /// dim → 7.
+    pub direct: Layer,
+    /// hidden → 7, leaves + 1, stages.
+    pub fast: Heads,
+    /// wide → 7, leaves + 1, stages.
+    pub judge: Heads,
     /// Which file it is.
     pub id: ModelId,
 }
 
-const MAGIC: &[u8; 8] = b"TACTMDL2";
+/// What a path ends in.
+pub struct Heads {
+    /// To the subjects.
+    pub subjects: Layer,
+    /// To the leaves; the last output is that there is none.
+    pub leaves: Layer,
+    /// To the stages: curious, doing, buying, dislike.
+    pub stages: Layer,
+}
+
+/// Curious, doing, buying, dislike.
+pub const STAGES: usize = 4;
+
+const MAGIC: &[u8; 8] = b"TACTMDL3";
 
 impl Weights {
     /// Reads a file.
@@ -135,43 +139,52 @@ impl Weights {
             .to_owned();
         let table = signed(take(&mut rest, header.tokens * header.dim)?);
         let hashed = signed(take(&mut rest, header.buckets * 8)?);
-        let fast = floats(take(&mut rest, 7 * header.dim * 4)?);
-        let judge = floats(take(&mut rest, 7 * header.wide * 4)?);
-        let fast_leaves = floats(take(&mut rest, header.leaves.len() * header.dim * 4)?);
-        let judge_leaves = floats(take(&mut rest, header.leaves.len() * header.wide * 4)?);
+        let hidden = layer(&mut rest, header.dim, header.hidden)?;
+        let direct = layer(&mut rest, header.dim, 7)?;
+        let leaves = header.leaves.len() + 1;
+        let fast = heads(&mut rest, header.hidden, leaves)?;
+        let judge = heads(&mut rest, header.wide, leaves)?;
         if !rest.is_empty() || vocabulary.lines().count() != header.tokens {
             return Err(LoadError::Header("there is more or less than it says".to_owned()));
         }
         let mut id = [0; 8];
         id.copy_from_slice(&whole.as_bytes()[..8]);
         let id = ModelId(u64::from_be_bytes(id));
-        Ok(Self { header, vocabulary, table, hashed, fast, judge, fast_leaves, judge_leaves, id })
+        Ok(Self { header, vocabulary, table, hashed, hidden, direct, fast, judge, id })
     }
 }
 
 impl Header {
     fn check(&self) -> Result<(), LoadError> {
         let sizes = (1..=4096).contains(&self.dim)
+            && (1..=4096).contains(&self.hidden)
             && (1..=1 << 20).contains(&self.tokens)
             && (1..=1 << 24).contains(&self.buckets)
-            && (1..=1 << 14).contains(&self.leaves.len());
-        let leaves = [&self.fast_leaves, &self.judge_leaves].iter().all(|leaves| {
-            leaves.mean.len() == self.leaves.len()
-                && leaves.deviation.len() == self.leaves.len()
-                && leaves.deviation.iter().all(|deviation| *deviation > 0.0)
-        });
-        let subjects = [&self.fast_bias, &self.hashed_scale, &self.judge_bias]
-            .iter()
-            .all(|list| list.len() == 7)
-            && self.thresholds.len() == 7
+            && (4..=1 << 14).contains(&self.leaves.len())
+            && self.hashed_steps.len() == 7
             && self.wide == crate::encoder::DIM;
-        match sizes && leaves && subjects {
+        match sizes {
             true => Ok(()),
             false => {
                 Err(LoadError::Header("its lists and sizes are not those of a model".to_owned()))
             }
         }
     }
+}
+
+fn heads(rest: &mut &[u8], inputs: usize, leaves: usize) -> Result<Heads, LoadError> {
+    Ok(Heads {
+        subjects: layer(rest, inputs, 7)?,
+        leaves: layer(rest, inputs, leaves)?,
+        stages: layer(rest, inputs, STAGES)?,
+    })
+}
+
+fn layer(rest: &mut &[u8], inputs: usize, outputs: usize) -> Result<Layer, LoadError> {
+    let weights = signed(take(rest, inputs * outputs)?);
+    let steps = floats(take(rest, 4 * outputs)?);
+    let bias = floats(take(rest, 4 * outputs)?);
+    Ok(Layer { matrix: Matrix::new(weights, inputs, steps), bias })
 }
 
 pub(crate) fn take<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a [u8], LoadError> {
@@ -188,7 +201,7 @@ pub(crate) fn counted<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], LoadError> {
     take(rest, u32::from_le_bytes(length) as usize)
 }
 
-fn signed(bytes: &[u8]) -> Vec<i8> {
+pub(crate) fn signed(bytes: &[u8]) -> Vec<i8> {
     bytes.iter().map(|byte| byte.cast_signed()).collect()
 }
 
