@@ -169,7 +169,7 @@ while len(items) < 1499:
 
 # A friend of Mara's wrote of a trail near Boulder, only for friends.
 items.append({"id": "post-jude-trail", "kind": "post", "title": "The new trail behind Boulder, with photos of the ridge", "language": "en",
-              "place": {"lat": 40.02, "lon": -105.29}, "author": "facebook:jude", "audience": "friends", "quality": 0.6, "created": day(10)})
+              "place": {"lat": 40.02, "lon": -105.29}, "author": "facebook:jude", "audience": "friends", "quality": 0.6, "created": day(-2)})
 
 for name, rows in (("log.jsonl", events), ("items.jsonl", items)):
     with open(HERE / name, "w", encoding="utf-8") as out:

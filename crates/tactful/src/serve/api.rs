@@ -190,7 +190,7 @@ async fn take_json(app: &App, event: Value) -> Result<(), Problem> {
     }
 }
 
-fn account(text: &str) -> Result<Account, Problem> {
+pub(super) fn account(text: &str) -> Result<Account, Problem> {
     text.parse().map_err(|expected: String| Problem::bad(format!("`account`: {expected}")))
 }
 
@@ -223,7 +223,7 @@ struct SlateView {
     slate: Vec<SlotView>,
 }
 
-fn instant(at: Option<&str>) -> Result<Timestamp, Problem> {
+pub(super) fn instant(at: Option<&str>) -> Result<Timestamp, Problem> {
     match at {
         None => Ok(Timestamp::now()),
         Some(text) => text.parse().map_err(|_| {
@@ -350,8 +350,8 @@ async fn impressions(
 }
 
 #[derive(Deserialize)]
-struct At {
-    at: Option<String>,
+pub(super) struct At {
+    pub(super) at: Option<String>,
 }
 
 /// A person's interests, with what is behind each.
