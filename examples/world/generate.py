@@ -148,7 +148,9 @@ def item(kind, title, leaf, **fields):
 for leaf, (_, _, group, posts, reels, ads) in TOPICS.items():
     for city, (lat, lon) in CITIES.items():
         place = {"lat": lat, "lon": lon}
-        item("group", group.format(city=city), leaf, place=place, quality=0.7, created=day(-400 + len(items) % 300))
+        # What a group says of itself: a name with a city in it is too little to tell what it is about.
+        about = ". ".join(post.format(city=city) for post in posts + reels) + "."
+        item("group", group.format(city=city), leaf, text=about, place=place, quality=0.7, created=day(-400 + len(items) % 300))
         for p, post in enumerate(posts):
             author = people[(len(items) * 7 + p) % len(people)][1][-1]
             item("post", post.format(city=city), leaf, place=place if "{city}" in post else None, author=author,

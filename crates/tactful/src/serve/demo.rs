@@ -49,6 +49,9 @@ pub fn fill(data: &mut Data, model: &Model) -> Result<()> {
 const SAYING: &str = "I am the demo's assistant: I listen, and I do not know anything. \
     Look at the feed beside this chat to see what came of what you said.";
 
+/// What it says once it has said that: nobody reads the same thing twice.
+const SAYING_AGAIN: &str = "Heard. (I am a demo: the answer is in the feed.)";
+
 /// Answers as an OpenAI-compatible server would, streamed or not; says in a header how the turn
 /// ended, which only a demo does.
 pub async fn answer(app: &Arc<App>, heard: Option<Heard>, body: &Bytes) -> Response {
@@ -59,11 +62,16 @@ pub async fn answer(app: &Arc<App>, heard: Option<Heard>, body: &Bytes) -> Respo
         None => None,
     };
     let outcome = [("tactful-outcome", ended.unwrap_or("not_used"))];
+    let before = request["messages"].as_array().into_iter().flatten();
+    let saying = match before.into_iter().any(|message| message["role"] == json!("assistant")) {
+        true => SAYING_AGAIN,
+        false => SAYING,
+    };
     let model = request["model"].as_str().unwrap_or("demo");
     let created = jiff::Timestamp::now().as_second();
     if request["stream"] != json!(true) {
         let answer = json!({"id": id, "object": "chat.completion", "created": created, "model": model,
-            "choices": [{"index": 0, "message": {"role": "assistant", "content": SAYING},
+            "choices": [{"index": 0, "message": {"role": "assistant", "content": saying},
                 "finish_reason": "stop"}],
             "usage": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}});
         return (outcome, Json(answer)).into_response();
@@ -75,7 +83,7 @@ pub async fn answer(app: &Arc<App>, heard: Option<Heard>, body: &Bytes) -> Respo
     };
     let mut chunks = vec![chunk(json!({"role": "assistant", "content": ""}), Value::Null)];
     chunks.extend(
-        SAYING.split_inclusive(' ').map(|word| chunk(json!({"content": word}), Value::Null)),
+        saying.split_inclusive(' ').map(|word| chunk(json!({"content": word}), Value::Null)),
     );
     chunks.push(chunk(json!({}), json!("stop")));
     chunks.push("data: [DONE]\n\n".to_owned());

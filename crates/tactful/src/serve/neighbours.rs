@@ -52,7 +52,8 @@ pub fn fill(data: &mut Data, policy: &Policy) -> Result<()> {
     data.store.commit(&batch, policy)?;
     let first: Timestamp = "2025-11-16T12:00:00Z".parse()?;
     let inventory = inventory(data)?;
-    let campaigns = inventory.items().iter().filter_map(|item| Some((item, item.campaign.as_ref()?)));
+    let campaigns =
+        inventory.items().iter().filter_map(|item| Some((item, item.campaign.as_ref()?)));
     let mut shown = Vec::new();
     for ((item, campaign), hundredths) in campaigns.zip(SPENT.into_iter().cycle()) {
         let a_day = campaign.budget * hundredths / 100 / u64::try_from(DAYS)?;

@@ -100,7 +100,8 @@ struct ToldView {
 }
 
 fn date(days: i64) -> String {
-    let day = Span::new().try_days(days).and_then(|span| Date::constant(1970, 1, 1).checked_add(span));
+    let day =
+        Span::new().try_days(days).and_then(|span| Date::constant(1970, 1, 1).checked_add(span));
     day.map_or_else(|_| String::new(), |day| day.to_string())
 }
 
@@ -164,10 +165,8 @@ async fn spending(
 ) -> Result<Json<BTreeMap<String, Vec<SpendingView>>>, Problem> {
     who.need(Scope::Advertiser)?;
     let days = Pool::with(&app, |_, data| Ok(data.store.spent_by_day()?)).await?;
-    let view = |(day, micros): (i64, u64)| SpendingView {
-        day: date(day),
-        spent: micros as f64 / 1e6,
-    };
+    let view =
+        |(day, micros): (i64, u64)| SpendingView { day: date(day), spent: micros as f64 / 1e6 };
     let each = days.into_iter();
     Ok(Json(each.map(|(name, days)| (name, days.into_iter().map(view).collect())).collect()))
 }

@@ -214,8 +214,7 @@ async fn weights(
     }
     let view = Pool::with(&app, move |app, data| {
         let policy = app.policy.load();
-        let person =
-            data.store.person(account.tag(&data.keyring), at, policy.cross_platform)?;
+        let person = data.store.person(account.tag(&data.keyring), at, policy.cross_platform)?;
         let instants: Vec<Timestamp> = (-back..=ahead)
             .filter_map(|days| at.checked_add(SignedDuration::from_hours(24 * days)).ok())
             .collect();
@@ -257,9 +256,9 @@ async fn topics(State(app): State<Arc<App>>) -> Result<Json<Vec<TopicView>>, Pro
     let topics = Pool::with(&app, |_, data| {
         let leaves = data.taxonomy.leaves();
         let of = |group: &str| {
-            let under = leaves.iter().filter(|leaf| {
-                leaf.id.split_once('.').is_some_and(|(parent, _)| parent == group)
-            });
+            let under = leaves
+                .iter()
+                .filter(|leaf| leaf.id.split_once('.').is_some_and(|(parent, _)| parent == group));
             under.map(|leaf| TopicLeaf { id: leaf.id.clone(), name: leaf.name.clone() }).collect()
         };
         let groups = data.taxonomy.groups();

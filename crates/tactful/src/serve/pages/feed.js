@@ -92,15 +92,19 @@ async function rule() {
 async function changed(slates) {
   const [was, is] = [before, slates].map((all) => new Map((all || []).flatMap(({ surface, slate }) => slate.filter((slot) => slot.reasons.some((reason) => reason.kind === "interest")).map((slot) => [slot.item, { ...slot, surface }]))));
   const title = Object.fromEntries(SURFACES);
-  const line = (slot) => element("li", {}, `${slot.title} (${title[slot.surface].toLowerCase()})`);
+  // One line a surface: the first by name, the others by number.
+  const lines = (slots) => SURFACES.flatMap(([name]) => {
+    const [first, ...more] = slots.filter((slot) => slot.surface === name);
+    return first ? [element("li", {}, `${title[name]}: ${first.title}${more.length ? ` and ${more.length} more` : ""}`)] : [];
+  });
   const come = [...is.values()].filter((slot) => !was.has(slot.item));
   const gone = [...was.values()].filter((slot) => !is.has(slot.item));
   const parts = [];
   if (come.length) {
     const names = new Set(await Promise.all(come.flatMap((slot) => slot.reasons.filter((reason) => reason.kind === "interest").map((reason) => nameOf(reason.id)))));
-    parts.push(element("strong", {}, `Changed by ${[...names].join(", ")}:`), element("ul", {}, ...come.map(line)));
+    parts.push(element("strong", {}, `Changed by ${[...names].join(", ")}:`), element("ul", {}, ...lines(come)));
   }
-  if (gone.length) parts.push(element("strong", {}, is.size ? "No longer shown because of you:" : "Nothing is shown because of you any more. Gone:"), element("ul", {}, ...gone.map(line)));
+  if (gone.length) parts.push(element("strong", {}, is.size ? "No longer shown because of you:" : "Nothing is shown because of you any more. Gone:"), element("ul", {}, ...lines(gone)));
   at("change").className = `note change ${come.length ? "on" : ""}`;
   at("change").replaceChildren(...(parts.length ? parts : [is.size ? "Nothing in this feed changed." : "Nothing in this feed is there because of you. It is what anyone here would see."]));
 }
