@@ -234,15 +234,17 @@ async function tour(stage) {
 async function keyboard(stage) {
   const { page, url } = stage;
   const on = feed(stage);
-  const title = '<img src="/x" onerror="document.title=1"><b>Boulder hiking trails</b>';
-  const item = { id: "group-markup", kind: "group", title, language: "en", place: { lat: 40.015, lon: -105.271 }, quality: 1, created: "2025-12-01T09:00:00Z" };
-  assert.ok((await fetch(`${url}/v1/items`, { method: "POST", headers: { "content-type": "application/x-ndjson" }, body: JSON.stringify(item) })).ok);
+  const title = '<img src="/x" onerror="document.title=1"><b>Boulder Hiking Trails</b>';
+  const item = { id: "group-markup", kind: "group", title, text: "Day hikes and hiking trails around Boulder. Our day hike to the waterfall, trail notes inside.", language: "en", place: { lat: 40.015, lon: -105.271 }, quality: 1, created: "2025-12-01T09:00:00Z" };
+  const put = (one) => fetch(`${url}/v1/items`, { method: "POST", headers: { "content-type": "application/x-ndjson" }, body: JSON.stringify(one) });
+  assert.ok((await put(item)).ok);
   await on.anew();
   await page.focus("#words");
   await page.keyboard.type("What are good hikes near Boulder?");
   await page.keyboard.press("Enter");
   await on.until(true, "by the keyboard");
-  assert.ok((await on.shown("Groups")).includes(title), "markup is shown as text");
+  const groups = await on.shown("Groups");
+  assert.ok(groups.includes(title), `markup is shown as text, in ${groups.join(", ")}`);
   assert.equal(await page.locator("main img").count(), 0);
   await on.card("Boulder Hiking Club").locator("summary").focus();
   await page.keyboard.press("Enter");
@@ -256,6 +258,8 @@ async function keyboard(stage) {
   await page.locator("#place").getByRole("radio", { name: /Boulder/ }).focus();
   await page.keyboard.press("ArrowRight");
   await page.locator("#rule", { hasText: "Denver" }).waitFor();
+  // Out of the way of the scenes to come.
+  assert.ok((await put({ ...item, title: "Elsewhere", regions: ["NZ"] })).ok);
 }
 
 export const scenes = { "opened and asked": opened, "not linked": notLinked, elsewhere, "too early, or never told": tooEarly, knee, "liked instead": liked, corrections, tour, "keyboard and markup": keyboard };

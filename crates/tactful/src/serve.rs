@@ -12,6 +12,7 @@ mod overview;
 mod pages;
 mod problem;
 mod proxy;
+mod rollout;
 mod standing;
 
 use crate::data::{Data, model};
@@ -372,8 +373,11 @@ const HEADERS: [(&str, &str); 6] = [
 ];
 
 fn router(app: Arc<App>) -> Router {
-    let (api, mut document) =
-        api::router().merge(overview::router()).merge(standing::router()).split_for_parts();
+    let (api, mut document) = api::router()
+        .merge(overview::router())
+        .merge(rollout::router())
+        .merge(standing::router())
+        .split_for_parts();
     document.info = utoipa::openapi::InfoBuilder::new()
         .title("Tactful")
         .version(env!("CARGO_PKG_VERSION"))

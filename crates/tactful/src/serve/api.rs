@@ -190,7 +190,7 @@ async fn take_json(app: &App, event: Value) -> Result<(), Problem> {
     }
 }
 
-pub(super) fn account(text: &str) -> Result<Account, Problem> {
+fn account(text: &str) -> Result<Account, Problem> {
     text.parse().map_err(|expected: String| Problem::bad(format!("`account`: {expected}")))
 }
 
@@ -223,7 +223,7 @@ struct SlateView {
     slate: Vec<SlotView>,
 }
 
-pub(super) fn instant(at: Option<&str>) -> Result<Timestamp, Problem> {
+fn instant(at: Option<&str>) -> Result<Timestamp, Problem> {
     match at {
         None => Ok(Timestamp::now()),
         Some(text) => text.parse().map_err(|_| {
@@ -350,8 +350,8 @@ async fn impressions(
 }
 
 #[derive(Deserialize)]
-pub(super) struct At {
-    pub(super) at: Option<String>,
+struct At {
+    at: Option<String>,
 }
 
 /// A person's interests, with what is behind each.

@@ -7,6 +7,7 @@ use super::{App, Pool};
 use axum::extract::State;
 use axum::{Extension, Json};
 use jiff::civil::Date;
+use jiff::tz::Offset;
 use jiff::{Span, Timestamp};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -139,7 +140,10 @@ async fn notices(
         });
         Ok(NoticesView {
             required: rule.required,
-            first_day: rule.first_day.map(|day| day.earliest.to_string()),
+            // As the policy wrote it: the day is kept by where it comes last.
+            first_day: rule
+                .first_day
+                .map(|day| Offset::constant(-12).to_datetime(day.latest).date().to_string()),
             lead_days: rule.lead_days,
             effective: policy.effective.to_string(),
             channels: rule.channels.iter().map(|channel| channel.as_str()).collect(),

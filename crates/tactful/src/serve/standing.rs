@@ -2,9 +2,9 @@
 //! us, and how each interest grew and will fade. All of it is computed when it is asked for.
 
 use super::access::Caller;
-use super::api::{At, account, instant};
 use super::problem::Problem;
 use super::{App, Pool};
+use crate::identity::Account;
 use axum::extract::{Path, Query, State};
 use axum::{Extension, Json};
 use jiff::{SignedDuration, Timestamp};
@@ -31,6 +31,24 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(weights))
         .routes(routes!(topics))
         .routes(routes!(advertisers))
+}
+
+fn account(text: &str) -> Result<Account, Problem> {
+    text.parse().map_err(|expected: String| Problem::bad(format!("`account`: {expected}")))
+}
+
+fn instant(at: Option<&str>) -> Result<Timestamp, Problem> {
+    match at {
+        None => Ok(Timestamp::now()),
+        Some(text) => text.parse().map_err(|_| {
+            Problem::bad("`at`: expected an RFC 3339 instant, such as 2026-01-15T09:00:00Z")
+        }),
+    }
+}
+
+#[derive(Deserialize)]
+struct At {
+    at: Option<String>,
 }
 
 /// How a person stands.

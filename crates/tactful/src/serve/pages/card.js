@@ -21,8 +21,13 @@ function moved(slot, place, was) {
   return earlier > place ? `Up from ${earlier + 1}` : null;
 }
 
+// What is behind less than this share of a score is not worth a line.
+const TELLING = 0.02;
+
 async function reasons(slot) {
   const lines = [];
+  const all = slot.reasons.reduce((sum, reason) => sum + reason.points, 0);
+  const tells = (reason) => reason.points > TELLING * all;
   for (const reason of slot.reasons) {
     if (reason.kind === "interest") {
       const name = await nameOf(reason.id);
@@ -31,8 +36,8 @@ async function reasons(slot) {
       if (reason.sources.length > 4) lines.push(`And ${reason.sources.length - 4} more like these.`);
     } else if (reason.kind === "near") lines.push(`It is ${reason.kilometres < 2 ? "where you are" : `${reason.kilometres.toLocaleString("en")} km from you`}. The place comes with each request and is not kept.`);
     else if (reason.kind === "friend") lines.push("A friend of yours made it.");
-    else if (reason.kind === "fresh" && reason.points) lines.push("It is new.");
-    else if (reason.kind === "quality" && reason.points) lines.push("People find it good.");
+    else if (reason.kind === "fresh" && tells(reason)) lines.push("It is new.");
+    else if (reason.kind === "quality" && tells(reason)) lines.push("People find it good.");
   }
   return lines;
 }

@@ -49,26 +49,23 @@ async function live() {
   });
 }
 
-const figures = {};
+const figures = Object.fromEntries(["Events so far", "of which used", "Accounts", "Notices still due", "Sensitive texts stopped", "Campaigns", "Spent of all budgets"].map((name) => [name, "–"]));
 function tiles(more) {
   Object.assign(figures, more);
   at("tiles").replaceChildren(...Object.entries(figures).map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
 }
 
-const ROLLOUT = { used: ["used", "chats count"], "not used": ["not", "left out"] };
+const STATES = { before: ["before", "not yet"], left_out: ["not", "left out"], read: ["read", "read, not used"], used: ["used", "chats count"], off: ["not", "switched off"] };
+const CHOICES = { "opt-in": ", if the person said yes", "opt-out": ", unless the person says no", none: "" };
+const GROUPS = { EU: "European Union", UK: "United Kingdom", EEA: "European Economic Area", elsewhere: "Elsewhere" };
 async function timeline() {
-  const { from, until, rows, ticks } = await ask("GET", "/v1/rollout");
-  const name = (code) => (code === "elsewhere" ? "Elsewhere" : code === "EU" ? "European Union" : code === "UK" ? "United Kingdom" : code === "EEA" ? "EEA" : region(code));
-  const shown = rows.map((row) => {
-    // Before the rollout nobody's chats count; that is another thing than being left out of it.
-    const begins = row.spans.find((span) => span.state === "used")?.from;
-    return { name: name(row.name), spans: row.spans.map((span) => {
-      const [kind, words] = ROLLOUT[span.state] || ["not", span.state];
-      return span.state !== "used" && begins && span.until <= begins ? { ...span, kind: "before", words: "not yet" } : { ...span, kind, words };
-    }) };
-  });
-  at("rollout-words").textContent = shown.map((row) => `${row.name}: ${row.spans.map((span) => `${span.words} from ${day(span.from)}`).join(", then ")}.`).join(" ");
-  return lanes(from, until, shown, ticks);
+  const { from, effective, until, places } = await ask("GET", "/v1/overview/rollout");
+  const rows = places.map(({ name, spans }) => ({ name: GROUPS[name] || region(name), spans: spans.map((span) => {
+    const [kind, words] = STATES[span.state];
+    return { ...span, kind, words: `${words}${CHOICES[span.choice]}` };
+  }) }));
+  at("rollout-words").replaceChildren(...rows.map((row) => element("li", {}, `${row.name}: ${row.spans.map((span, n) => `${n ? "then " : ""}${span.words}${n ? ` from ${day(span.from)} on` : ""}`).join(", ")}.`)));
+  return lanes(from, until, rows, [from, effective, until]);
 }
 
 async function told() {
@@ -85,7 +82,7 @@ async function told() {
   at("delivered").replaceChildren(days.size
     ? bars([...days].map(([when, accounts]) => [day(when), accounts, "known-fill"]))
     : element("p", { class: "soft" }, "None yet."), element("ul", { class: "soft" }, ...[...channels].map(([name, accounts]) => element("li", {}, `${name}: ${number(accounts)}`))));
-  return bars(view.regions.map((one) => [region(one.region), one.accounts ? one.told / one.accounts : 0, "used-fill", one.due ? `${one.told} of ${one.accounts} told, ${one.due} due` : one.told < one.accounts ? `${one.told} of ${one.accounts} told, left out` : `all ${one.accounts} told`]), 1);
+  return bars(view.regions.map((one) => [region(one.region), one.accounts ? one.told / one.accounts : 0, "used-fill", one.due ? `${one.told} of ${one.accounts} told, ${one.due} due` : one.told < one.accounts ? `${one.told} of ${one.accounts} told, none due` : `all ${one.accounts} told`]), 1);
 }
 
 async function score() {
@@ -112,6 +109,7 @@ async function campaigns() {
   if (!all.length) return element("p", { class: "soft" }, "No campaign yet.");
   const spent = all.reduce((sum, one) => sum + one.spent, 0);
   tiles({ Campaigns: number(all.length), "Spent of all budgets": `${Math.round((100 * spent) / Math.max(all.reduce((sum, one) => sum + one.budget, 0), 0.01))} %` });
+  const FIRST = 12;
   const rows = [...all].sort((a, b) => b.spent / (b.budget || 1) - a.spent / (a.budget || 1)).map((one) => {
     const days = spending[one.campaign] || [];
     const share = one.budget ? one.spent / one.budget : 0;
@@ -121,13 +119,16 @@ async function campaigns() {
     const daily = lately.reduce((sum, one) => sum + one.spent, 0) / Math.max(1, lately.length);
     const left = daily > 0 ? Math.floor((one.budget - one.spent) / daily) : null;
     return element("tr", {}, element("th", { scope: "row" }, one.campaign, element("div", { class: "soft" }, one.advertiser)),
-      element("td", {}, element("span", { class: "track" }, fill)),
+      element("td", { class: "filled" }, element("span", { class: "track" }, fill)),
       element("td", { class: "number" }, `${one.spent.toFixed(2)} of ${one.budget.toFixed(2)} (${Math.round(100 * share)} %)`),
       element("td", {}, days.length ? spark(days.map((one) => one.spent), `Spent a day: ${daily.toFixed(2)} lately`) : "–"),
       element("td", { class: "number" }, left === null ? "–" : left > 365 ? "over a year" : `${left} days`),
       element("td", { class: "number" }, one.shown === null ? "too few to tell" : number(one.shown)));
   });
-  return element("table", {}, element("thead", {}, element("tr", {}, ...["Campaign", "", "Spent", "Day by day", "Lasts, at this pace", "Shown"].map((head, n) => (head ? element("th", { scope: "col", class: [2, 4, 5].includes(n) ? "number" : undefined }, head) : element("td"))))), element("tbody", {}, ...rows));
+  const table = (some) => element("table", {}, element("thead", {}, element("tr", {}, ...["Campaign", "", "Spent", "Day by day", "Lasts, at this pace", "Shown"].map((head, n) => (head ? element("th", { scope: "col", class: [2, 4, 5].includes(n) ? "number" : undefined }, head) : element("td"))))), element("tbody", {}, ...some));
+  // Those that run out first; the others on asking.
+  const more = rows.slice(FIRST);
+  return [table(rows.slice(0, FIRST)), ...(more.length ? [element("details", {}, element("summary", {}, `${more.length} more campaigns`), table(more))] : [])];
 }
 
 async function show() {

@@ -25,6 +25,22 @@ export function save(change = {}) {
   localStorage.setItem(KEY, JSON.stringify(world));
 }
 
+const events = (list) => ask("POST", "/v1/events", list);
+
+// Somebody of whom nothing is known, told like anyone else but on Messenger. Under a name that no other browser took,
+// so that whoever tries the same demo is somebody else.
+async function born() {
+  const name = crypto.getRandomValues(new Uint32Array(1))[0].toString(36);
+  world = { ...FIRST, person: `you-${name}`, run: world.run, conversation: world.conversation };
+  save();
+  const [at, told] = ["2025-01-01T00:00:00Z", "2025-10-07T09:00:00Z"];
+  await events([
+    ...accounts().map((one) => ({ type: "account", at, account: one, region: "US", language: "en", birth_date: "1990-05-17" })),
+    ...APPS.slice(0, 3).map((app) => ({ type: "notice", at: told, account: account(app), notice: "ai-chats", version: "1", channel: "email", delivered: told })),
+    { type: "link", at, accounts: accounts() },
+  ]);
+}
+
 // Takes up where this browser left off, unless the server began anew since.
 export async function open() {
   const { demo, run } = await about();
@@ -32,6 +48,7 @@ export async function open() {
   let kept = null;
   try { kept = JSON.parse(localStorage.getItem(KEY)); } catch { /* of another version */ }
   world = kept?.run === run ? { ...FIRST, ...kept } : { ...FIRST, run };
+  if (world.person === FIRST.person) await born();
   save({ conversation: world.conversation + 1 });
   return true;
 }
@@ -46,25 +63,14 @@ export function later(seconds = 1) {
   return now();
 }
 
-const events = (list) => ask("POST", "/v1/events", list);
-
 // Where the person is from now on. Said at every move in time too, so that what the page shows is what holds.
 export const move = () => { const when = later(); return events(accounts().map((one) => ({ type: "account", at: when, account: one, region: PLACES[world.place][2] }))); };
 
-// A new person, of whom nothing is known: told like the first one, of whom all is deleted.
+// Somebody else; of who was there before, all is deleted.
 export async function restart() {
-  const gone = accounts(), when = later();
-  // A name that no other browser took.
-  const name = crypto.getRandomValues(new Uint32Array(1))[0].toString(36);
-  world = { ...FIRST, person: `you-${name}`, run: world.run };
-  save();
-  const born = "2025-01-01T00:00:00Z", told = "2025-10-07T09:00:00Z";
-  await events([
-    ...gone.map((one) => ({ type: "delete", at: when, account: one })),
-    ...accounts().map((one) => ({ type: "account", at: born, account: one, region: "US", language: "en", birth_date: "1990-05-17" })),
-    ...APPS.slice(0, 3).map((app) => ({ type: "notice", at: told, account: account(app), notice: "ai-chats", version: "1", channel: "email", delivered: told })),
-    { type: "link", at: born, accounts: accounts() },
-  ]);
+  const when = later();
+  await events(accounts().map((one) => ({ type: "delete", at: when, account: one })));
+  await born();
 }
 
 export async function linked(together) {

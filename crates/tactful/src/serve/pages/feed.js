@@ -130,7 +130,8 @@ async function show(compare = false) {
     return element("section", { class: "sheet", "aria-label": title }, element("div", { class: "head" }, element("h2", {}, title)), element("ol", { class: "plain" }, ...cards));
   }));
   if (mine !== newest) return;
-  at("surfaces").replaceChildren(...sheets);
+  // Two columns that fill on their own, so that one that is opened leaves no hole beside it.
+  at("surfaces").replaceChildren(...[0, 1].map((column) => element("div", {}, ...sheets.filter((_, n) => n % 2 === column))));
   if (compare || !before) await changed(slates);
   before = slates;
   steps();

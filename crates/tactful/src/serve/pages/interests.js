@@ -49,11 +49,11 @@ async function interest(one, weights, most) {
   const clear = () => wish({ interest: one.id }, "clear");
   const set = (text, which, done) => button(text, () => wish({ interest: one.id }, which), done, clear, { "aria-label": `${text}: ${name}` });
   return element("li", { class: "interest", "data-interest": one.id },
-    element("div", {}, element("h3", {}, name, " ", element("span", { class: "badge plain" }, strength(one.weight))), sources(one)),
-    element("figure", {}, weightPlot({ ...weights, values, most, days: one.sources.map((from) => from.day), label }), element("figcaption", {}, fades)),
-    element("div", { class: "acts" },
-      set("Less of this", "less", `You will see less of ${name}.`), set("More of this", "more", `You will see more of ${name}.`), set("Never again", "never", `${name} is not used any more.`),
-      button("Delete", () => ask("DELETE", `${path(`/interests/${one.id}`)}?at=${next()}`), `${name} is deleted, with all that it came from.`, null, { class: "stern", "aria-label": `Delete: ${name}` })));
+    element("div", {}, element("h3", {}, name, " ", element("span", { class: "badge plain" }, strength(one.weight))), sources(one),
+      element("div", { class: "acts" },
+        set("Less of this", "less", `You will see less of ${name}.`), set("More of this", "more", `You will see more of ${name}.`), set("Never again", "never", `${name} is not used any more.`),
+        button("Delete", () => ask("DELETE", `${path(`/interests/${one.id}`)}?at=${next()}`), `${name} is deleted, with all that it came from.`, null, { class: "stern", "aria-label": `Delete: ${name}` }))),
+    element("figure", {}, weightPlot({ ...weights, values, most, days: one.sources.map((from) => from.day), label }), element("figcaption", {}, fades)));
 }
 
 const WISHES = { interest: { less: "Less of", more: "More of", never: "Never" }, advertiser: { less: "Fewer ads of", never: "No ads of", more: "More ads of" } };

@@ -1,5 +1,5 @@
 // Plots, drawn here: no library, no canvas, so that they are sharp, follow the colours and can be read aloud.
-import { day, drawing, element } from "./shared.js";
+import { drawing, element, shortDay } from "./shared.js";
 
 const text = (x, y, words, more = {}) => {
   const made = drawing("text", { x, y, ...more });
@@ -16,7 +16,7 @@ export function weightPlot({ instants, now, values, most, days, label }) {
   const until = Array.from({ length: now + 1 }, (_, n) => point(n)).join(" ");
   const after = Array.from({ length: instants.length - now }, (_, n) => point(now + n)).join(" ");
   const base = height - foot;
-  const short = (n) => day(instants[n], undefined).replace(/([a-z]{3})[a-z]+/, "$1");
+  const short = (n) => shortDay(instants[n]);
   const marks = days.map((when) => instants.findIndex((instant) => instant.slice(0, 10) >= when)).filter((n) => n >= 0 && n <= now);
   return drawing("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": label },
     drawing("polygon", { class: "area", points: `${x(0)},${base} ${until} ${x(now)},${base}` }),
@@ -96,7 +96,7 @@ export function lanes(from, until, rows, ticks) {
   });
   const foot = element("span", { class: "ticks" });
   ticks.forEach((when, n) => {
-    const tick = element("span", {}, day(when, undefined).replace(/([a-z]{3})[a-z]+/, "$1"));
+    const tick = element("span", {}, shortDay(when));
     if (n === ticks.length - 1) tick.style.right = "0";
     else tick.style.left = `${part(when)}%`;
     foot.append(tick);

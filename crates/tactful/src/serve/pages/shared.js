@@ -67,9 +67,9 @@ export const platform = (name) => PLATFORMS[name] || name;
 const REGIONS = new Intl.DisplayNames("en", { type: "region" });
 export const region = (code) => { try { return REGIONS.of(code) || code; } catch { return code; } };
 
-export function day(text, year = "numeric") {
-  return new Date(text.length > 10 ? text : `${text}T12:00:00Z`).toLocaleDateString("en-GB", { day: "numeric", month: "long", year, timeZone: "UTC" });
-}
+const date = (text, how) => new Date(text.length > 10 ? text : `${text}T12:00:00Z`).toLocaleDateString("en-GB", { day: "numeric", timeZone: "UTC", ...how });
+export const day = (text) => date(text, { month: "long", year: "numeric" });
+export const shortDay = (text) => date(text, { month: "short" });
 
 const DEEDS = { like: "something you liked", follow: "a page you follow", join: "a group you joined", view: "something you watched" };
 export function source({ platform: app, kind, day: when }) {
