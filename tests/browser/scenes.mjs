@@ -2,6 +2,7 @@
 // `node scenes.mjs BINARY FOLDER [PART OF A NAME]` writes screenshots to FOLDER.
 import { mkdirSync } from "node:fs";
 import { client } from "./client.mjs";
+import { operator } from "./operator.scenes.mjs";
 import { scenes as onFeed } from "./feed.scenes.mjs";
 import { scenes as onPages } from "./pages.scenes.mjs";
 import { SIZES, launch, play, serve } from "./stage.mjs";
@@ -29,6 +30,7 @@ try {
     for (const [name, scene] of Object.entries({ ...onFeed, ...onPages })) {
       await run(`${size}: ${name}`, () => play(browser, { url, size, folder, name, scene }));
     }
+    await operator(binary, browser, run, size, folder);
   }
   await run("the official client", () => client(url));
 } finally {

@@ -9,8 +9,8 @@ import { chromium } from "playwright-core";
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
-export async function serve(binary) {
-  const server = spawn(binary, ["serve", "--demo", "--listen", "127.0.0.1:0"], { stdio: ["ignore", "ignore", "pipe"] });
+export async function serve(binary, flags = ["serve", "--demo"]) {
+  const server = spawn(binary, [...flags, "--listen", "127.0.0.1:0"], { stdio: ["ignore", "ignore", "pipe"] });
   for await (const line of createInterface({ input: server.stderr })) {
     const url = line.match(/^listening on (.*)$/)?.[1];
     if (url) {
@@ -30,12 +30,21 @@ export const launch = () => chromium.launch({
 export const SIZES = { desktop: { width: 1280, height: 900 }, phone: { width: 390, height: 844 } };
 
 // Opens a page in a browser of its own (no storage of another scene) and plays a scene on it.
-export async function play(browser, { url, size, folder, name, scene }) {
+export async function play(browser, { url, size, folder, name, scene, expected = null }) {
   const context = await browser.newContext({ viewport: SIZES[size], reducedMotion: "reduce", acceptDownloads: true });
+  // While working on the pages: their files as they are, without building anew. Headers stay the server's own.
+  if (process.env.PAGES) {
+    await context.route(/\/(assets\/.*|feed|interests|console)$/, async (route) => {
+      const response = await route.fetch();
+      const name = new URL(route.request().url()).pathname.replace(/^\/(assets\/)?/, "");
+      const body = response.ok() ? readFileSync(`${process.env.PAGES}/${name.includes(".") ? name : `${name}.html`}`) : await response.body();
+      await route.fulfill({ response, body });
+    });
+  }
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);
   const troubles = [];
-  page.on("console", (message) => ["error", "warning"].includes(message.type()) && troubles.push(`console: ${message.text()}`));
+  page.on("console", (message) => ["error", "warning"].includes(message.type()) && !expected?.test(message.text()) && troubles.push(`console: ${message.text()}`));
   page.on("pageerror", (error) => troubles.push(`error: ${error}`));
   page.on("request", (request) => { if (!request.url().startsWith(`${url}/`) && !/^(data|blob):/.test(request.url())) troubles.push(`a request to ${request.url()}`); });
   page.on("response", (response) => { if (response.status() >= 500) troubles.push(`${response.status()} from ${response.url()}`); });

@@ -18,14 +18,17 @@ use zeroize::Zeroizing;
 
 const LOG: &str = include_str!("../../../../examples/world/log.jsonl");
 
-/// Between two things that they say.
+/// What they say at once, so that there is something from the beginning.
+const AT_FIRST: usize = 80;
+
+/// Between two things that they say then.
 const PAUSE: Duration = Duration::from_millis(1_500);
 
 /// Days on which the campaigns were shown before the demo begins.
 const DAYS: i64 = 30;
 
 /// What of its budget a campaign has spent by then, in hundredths, one campaign after the other.
-const SPENT: [u64; 7] = [62, 18, 91, 45, 30, 77, 8];
+const SPENT: [u64; 11] = [62, 18, 88, 45, 30, 77, 8, 53, 96, 24, 69];
 
 /// Adds what lines of a log say of accounts to a batch; what was said and done is left out.
 ///
@@ -55,12 +58,12 @@ pub fn fill(data: &mut Data, policy: &Policy) -> Result<()> {
     let campaigns =
         inventory.items().iter().filter_map(|item| Some((item, item.campaign.as_ref()?)));
     let mut shown = Vec::new();
-    for ((item, campaign), hundredths) in campaigns.zip(SPENT.into_iter().cycle()) {
+    for (n, ((item, campaign), hundredths)) in (0..).zip(campaigns.zip(SPENT.into_iter().cycle())) {
         let a_day = campaign.budget * hundredths / 100 / u64::try_from(DAYS)?;
         for day in 0..DAYS {
             // Two people a day, of whom one clicks; weekends are worth more.
             let at = first.checked_add(SignedDuration::from_hours(24 * day))?;
-            let worth = [8, 9, 10, 9, 10, 12, 12][usize::try_from(day % 7)?];
+            let worth = [8, 9, 10, 9, 10, 12, 12][usize::try_from((day * (1 + n % 3) + n) % 7)?];
             for clicks in [false, true] {
                 let viewer = format!("{day}-{clicks}");
                 let parts: [&[u8]; 2] = [item.id.as_bytes(), viewer.as_bytes()];
@@ -81,11 +84,15 @@ pub fn fill(data: &mut Data, policy: &Policy) -> Result<()> {
 pub fn talk(app: &Arc<App>) {
     let app = Arc::downgrade(app);
     tokio::spawn(async move {
-        for line in LOG.lines().filter(is_said).cycle() {
-            let Some(app) = app.upgrade() else { return };
+        let mut lines = LOG.lines().filter(is_said).cycle();
+        let mut share = AT_FIRST;
+        while let Some(app) = app.upgrade() {
+            let inputs = lines.by_ref().take(share);
+            let inputs = inputs.map(|line| Input::Line(Zeroizing::new(line.as_bytes().to_vec())));
             // When the queue is full, whoever tries the demo comes first.
-            let _ = app.take(vec![Input::Line(Zeroizing::new(line.as_bytes().to_vec()))]).await;
+            let _ = app.take(inputs.collect()).await;
             drop(app);
+            share = 1;
             tokio::time::sleep(PAUSE).await;
         }
     });

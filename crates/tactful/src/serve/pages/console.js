@@ -118,14 +118,13 @@ async function campaigns() {
     const lately = days.slice(-7);
     const daily = lately.reduce((sum, one) => sum + one.spent, 0) / Math.max(1, lately.length);
     const left = daily > 0 ? Math.floor((one.budget - one.spent) / daily) : null;
-    return element("tr", {}, element("th", { scope: "row" }, one.campaign, element("div", { class: "soft" }, one.advertiser)),
-      element("td", { class: "filled" }, element("span", { class: "track" }, fill)),
+    return element("tr", {}, element("th", { scope: "row" }, one.campaign, element("div", { class: "soft" }, one.advertiser), element("span", { class: "track" }, fill)),
       element("td", { class: "number" }, `${one.spent.toFixed(2)} of ${one.budget.toFixed(2)} (${Math.round(100 * share)} %)`),
       element("td", {}, days.length ? spark(days.map((one) => one.spent), `Spent a day: ${daily.toFixed(2)} lately`) : "–"),
       element("td", { class: "number" }, left === null ? "–" : left > 365 ? "over a year" : `${left} days`),
       element("td", { class: "number" }, one.shown === null ? "too few to tell" : number(one.shown)));
   });
-  const table = (some) => element("table", {}, element("thead", {}, element("tr", {}, ...["Campaign", "", "Spent", "Day by day", "Lasts, at this pace", "Shown"].map((head, n) => (head ? element("th", { scope: "col", class: [2, 4, 5].includes(n) ? "number" : undefined }, head) : element("td"))))), element("tbody", {}, ...some));
+  const table = (some) => element("table", {}, element("thead", {}, element("tr", {}, ...["Campaign", "Spent", "Day by day", "Lasts, at this pace", "Shown"].map((head, n) => element("th", { scope: "col", class: [1, 3, 4].includes(n) ? "number" : undefined }, head)))), element("tbody", {}, ...some));
   // Those that run out first; the others on asking.
   const more = rows.slice(FIRST);
   return [table(rows.slice(0, FIRST)), ...(more.length ? [element("details", {}, element("summary", {}, `${more.length} more campaigns`), table(more))] : [])];

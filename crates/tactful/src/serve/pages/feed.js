@@ -109,6 +109,13 @@ async function changed(slates) {
   at("change").replaceChildren(...(parts.length ? parts : [is.size ? "Nothing in this feed changed." : "Nothing in this feed is there because of you. It is what anyone here would see."]));
 }
 
+// On a phone the feed is below the chat: a way to what changed, when it cannot be seen.
+function point() {
+  const box = at("change").getBoundingClientRect();
+  if (box.top < innerHeight && box.bottom > 0) return;
+  toast(at("change").classList.contains("on") ? "The feed changed." : at("change").querySelector("ul") ? "The feed changed back." : "The feed did not change.", "Show me", () => { at("feed").focus({ preventScroll: true }); at("change").scrollIntoView({ block: "center" }); });
+}
+
 async function show(compare = false) {
   const mine = (newest += 1);
   const when = now();
@@ -133,6 +140,7 @@ async function show(compare = false) {
   // Two columns that fill on their own, so that one that is opened leaves no hole beside it.
   at("surfaces").replaceChildren(...[0, 1].map((column) => element("div", {}, ...sheets.filter((_, n) => n % 2 === column))));
   if (compare || !before) await changed(slates);
+  if (compare) point();
   before = slates;
   steps();
 }

@@ -28,8 +28,9 @@ export async function routes() {
     } else if (name.endsWith("_bucket")) route.buckets.push({ labels, value });
     by.set(labels.route, route);
   }
-  const rows = [...by].filter(([, route]) => route.count).sort((a, b) => b[1].count - a[1].count);
+  // The busiest.
+  const rows = [...by].filter(([, route]) => route.count).sort((a, b) => b[1].count - a[1].count).slice(0, 12);
   const cell = (value, bad) => element("td", { class: bad ? "number bad" : "number" }, String(value));
   return element("table", {}, element("thead", {}, element("tr", {}, ...["Route", "Requests", "Refused", "Failed", "p50", "p99"].map((head, n) => element("th", { scope: "col", class: n ? "number" : undefined }, head)))),
-    element("tbody", {}, ...rows.map(([route, { count, refused, failed, buckets }]) => element("tr", {}, element("th", { scope: "row" }, route), cell(count), cell(refused), cell(failed, failed), cell(within(buckets, 0.5)), cell(within(buckets, 0.99))))));
+    element("tbody", {}, ...rows.map(([route, { count, refused, failed, buckets }]) => element("tr", {}, element("th", { scope: "row" }, route.replace("/v1/", "")), cell(count), cell(refused), cell(failed, failed), cell(within(buckets, 0.5)), cell(within(buckets, 0.99))))));
 }

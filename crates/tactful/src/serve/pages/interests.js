@@ -73,8 +73,8 @@ function choice(standing) {
   at("choice").textContent = may
     ? (out ? "Your chats are paused: none of them is used, nor anything that they taught." : "Your chats are used. You can pause that at any time.")
     : "Where you are, the policy in force leaves no switch for chats as a whole. All else on this page works: delete, less, never, unlink.";
-  at("pause").disabled = !may || out;
-  at("resume").disabled = !may || !out;
+  at("pause").hidden = !may || out;
+  at("resume").hidden = !may || !out;
 }
 
 async function show() {
@@ -92,7 +92,7 @@ async function show() {
       button("Take back", () => wish({ [one.about]: one.id }, "clear"), `Taken back: ${name} is as before.`, null, { class: "quiet", "aria-label": `Take back: ${WISHES[one.about][one.wish]} ${name}` }));
   }))));
   if (!standing.preferences.length) at("preferences").append(element("li", { class: "soft" }, "Nothing yet."));
-  at("linked").replaceChildren(...standing.accounts.map(stands));
+  at("linked").replaceChildren(...[...standing.accounts].sort((a, b) => b.asked - a.asked || a.platform.localeCompare(b.platform)).map(stands));
   const together = standing.accounts.length > 1;
   at("linking").replaceChildren(...(demo
     ? [together ? button("Unlink all of them", () => linked(false), "Each account stands alone now.", () => linked(true)) : button("Link my four accounts", () => linked(true), "Your accounts share one list now.", () => linked(false))]

@@ -28,9 +28,10 @@ export function weightPlot({ instants, now, values, most, days, label }) {
     text(4, height - 4, short(0)), text(x(now), height - 4, "now", { "text-anchor": "middle" }), text(width - 4, height - 4, short(instants.length - 1), { "text-anchor": "end" }));
 }
 
-// Lengths beside their names. `rows`: [name, value, class, shown as].
+// Lengths beside their names. `rows`: [name, value, class, shown as]. Short names stay beside their bars on a phone, too.
 export function bars(rows, most = Math.max(...rows.map(([, value]) => value), 0.000001)) {
-  return element("ul", { class: "plain bars" }, ...rows.map(([name, value, kind, shown]) => {
+  const short = rows.every(([name]) => name.length <= 16);
+  return element("ul", { class: short ? "plain bars short" : "plain bars" }, ...rows.map(([name, value, kind, shown]) => {
     const fill = element("span", { class: kind || "used-fill" });
     fill.style.width = `${Math.min(100, (100 * value) / most)}%`;
     return element("li", {}, element("span", {}, name), element("span", { class: "track" }, fill), element("span", { class: "number" }, shown ?? value.toLocaleString("en")));
@@ -70,7 +71,7 @@ export function curve(points, kept) {
   const x = (value) => left + ((width - left - 14) * value) / wide;
   const y = (value) => 10 + (height - foot - 10) * (1 - (value - low) / (1 - low));
   const percent = (value) => `${Math.round(100 * value)} %`;
-  const svg = drawing("svg", { viewBox: `0 0 ${width} ${height}`, width: "100%", role: "img", "aria-label": `Sensitive texts stopped against harmless texts stopped too: ${points.map((one) => `${percent(one.recall)} at ${percent(one.false_alarms)}`).join(", ")}. The setting that ships: ${percent(kept.recall)} at ${percent(kept.false_alarms)}.` });
+  const svg = drawing("svg", { class: "curve", viewBox: `0 0 ${width} ${height}`, width: "100%", role: "img", "aria-label": `Sensitive texts stopped against harmless texts stopped too: ${points.map((one) => `${percent(one.recall)} at ${percent(one.false_alarms)}`).join(", ")}. The setting that ships: ${percent(kept.recall)} at ${percent(kept.false_alarms)}.` });
   for (const tick of [0.7, 0.8, 0.9, 1]) svg.append(drawing("line", { class: "rule", x1: left, x2: width - 14, y1: y(tick), y2: y(tick) }), text(left - 6, y(tick) + 4, percent(tick), { "text-anchor": "end" }));
   for (let tick = 0; tick <= wide; tick += 0.1) svg.append(text(x(tick), height - foot + 16, percent(tick), { "text-anchor": "middle" }));
   svg.append(text(x(wide / 2), height - 4, "harmless texts stopped too", { "text-anchor": "middle" }),

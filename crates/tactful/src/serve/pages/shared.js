@@ -98,6 +98,8 @@ export function toast(text, label, undo) {
 
 export async function tell(work) {
   at("status").textContent = "";
+  // What was told of the last thing done is not of this one.
+  at("toast").replaceChildren();
   try { return await work(); } catch (error) { at("status").textContent = `That did not work: ${error.message}`; throw error; }
 }
 
