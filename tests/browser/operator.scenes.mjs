@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { play, serve } from "./stage.mjs";
 
-const POLICY = fileURLToPath(new URL("../../policies/opt-in.toml", import.meta.url));
+const policy = (name) => fileURLToPath(new URL(`../../policies/${name}.toml`, import.meta.url));
 const DAY = 86_400_000;
 
 // Of somebody who was told forty days ago, said yes, and asked about hiking yesterday.
@@ -52,6 +52,11 @@ async function withKey({ page, key, ready, accessible, shot }) {
   await page.getByRole("button", { name: "Use this key" }).click();
   await page.locator("#campaigns", { hasText: "No campaign yet." }).waitFor();
   await page.locator("#outcomes").getByText("used: taught an interest").waitFor();
+  // What was in force before, and what is new since.
+  await page.locator("#past summary", { hasText: "opt-in-1, in force since" }).waitFor();
+  await page.locator("#past summary", { hasText: "eu-dsa-1, in force from" }).waitFor();
+  await page.locator("#past ins", { hasText: "New: Voice: used." }).waitFor();
+  await page.locator("#past del", { hasText: "Voice: not used." }).waitFor();
   await page.locator("#timeline").getByText("chats count, if the person said yes").waitFor();
   await accessible("console, an operator's");
   await shot("console-operator");
@@ -59,15 +64,21 @@ async function withKey({ page, key, ready, accessible, shot }) {
 
 export async function operator(binary, browser, run, size, folder) {
   const data = mkdtempSync(join(tmpdir(), "tactful-browser-"));
-  const flags = ["--data", join(data, "data"), "--policy", POLICY];
+  const flags = (name) => ["serve", "--data", join(data, "data"), "--policy", policy(name)];
   try {
     // A first run makes the folder; keys that are there before the second are asked for from its first request on.
-    (await serve(binary, ["serve", ...flags])).server.kill();
-    const key = execFileSync(binary, ["keys", "--data", join(data, "data"), "add", "tests", "--scopes", "admin,advertiser,ingest"], { encoding: "utf8" }).match(/tk_[0-9a-f]{64}/)[0];
-    const { server, url } = await serve(binary, ["serve", ...flags]);
+    (await serve(binary, flags("eu-dsa"))).server.kill();
+    const made = (name, scopes) => execFileSync(binary, ["keys", "--data", join(data, "data"), "add", name, "--scopes", scopes], { encoding: "utf8" }).match(/tk_[0-9a-f]{64}/)[0];
+    const [key, lesser] = [made("all", "admin,advertiser,ingest"), made("lesser", "ingest")];
+    const { server, url } = await serve(binary, flags("opt-in"));
     try {
       const sent = await fetch(`${url}/v1/events`, { method: "POST", headers: { "content-type": "application/json", authorization: `Bearer ${key}` }, body: JSON.stringify(log()) });
       assert.equal((await sent.json()).events.at(-1).outcome, "used");
+      // Nobody sees how another stands: not without a key, not with one that is for other things.
+      for (const path of ["persons/whatsapp:ana/standing", "persons/whatsapp:ana/weights", "overview/outcomes", "overview/notices", "overview/spending"]) {
+        assert.equal((await fetch(`${url}/v1/${path}`)).status, 401, path);
+        assert.equal((await fetch(`${url}/v1/${path}`, { headers: { authorization: `Bearer ${lesser}` } })).status, 403, path);
+      }
       // A browser tells of every answer that is a refusal; here they are what is looked for.
       const expected = /status of (401|404)/;
       for (const [name, scene] of Object.entries({ "pausing, with a token": pausing, "the console, with a key": withKey })) {
