@@ -255,6 +255,7 @@ async function keyboard(stage) {
   assert.equal(outline, "solid", "what has the focus is seen");
   await page.keyboard.press("Enter");
   await on.until(false, "never, by the keyboard");
+  await page.waitForFunction(() => document.activeElement.id === "change");
   await page.locator("#place").getByRole("radio", { name: /Boulder/ }).focus();
   await page.keyboard.press("ArrowRight");
   await page.locator("#rule", { hasText: "Denver" }).waitFor();

@@ -35,6 +35,8 @@ async function interests(stage) {
   await hiking.getByRole("button", { name: "Never again" }).click();
   await page.locator("#preferences").getByText("Never Hiking and trails").waitFor();
   assert.equal(await hiking.count(), 0);
+  // The card that had the focus is gone; the focus is not.
+  await page.waitForFunction(() => document.activeElement.id === "list");
   await page.getByRole("button", { name: "Take back: Never Hiking and trails" }).click();
   await hiking.waitFor();
   // A topic of one's own; an advertiser.

@@ -44,7 +44,7 @@ async function say(words) {
   const outcome = answer.headers.get("tactful-outcome");
   said.push({ became, outcome, talks, conversation, when, used: outcome === "used" ? gained(earlier, await profile(talks, now())) : [] });
   at("chat").append(element("li", {}, element("p", {}, content)));
-  at("chat").scrollTop = at("chat").scrollHeight;
+  at("spoken").scrollTop = at("spoken").scrollHeight;
   await show(true);
 }
 
@@ -134,6 +134,7 @@ async function show(compare = false) {
     const was = compare && before ? places(name) : null;
     const { slate } = slates.find((one) => one.surface === name);
     const cards = await Promise.all(slate.map((slot, place) => card(slot, place, name, was, { act, like })));
+    if (!cards.length) cards.push(element("li", { class: "soft" }, name === "ads" ? "No advertiser asks for people in this region." : "Nothing here."));
     return element("section", { class: "sheet", "aria-label": title }, element("div", { class: "head" }, element("h2", {}, title)), element("ol", { class: "plain" }, ...cards));
   }));
   if (mine !== newest) return;
@@ -152,7 +153,14 @@ async function act(work, text, undo) {
     await show(true);
     toast(text, "Undo", undo && (() => act(undo, "Undone.")));
   });
-  at("change").scrollIntoView({ block: "nearest" });
+  refocus();
+}
+
+// The cards are drawn anew, so what had the focus is gone: it goes to the same button of the same card, or to what changed.
+function refocus(same) {
+  if (document.activeElement !== document.body) return;
+  const again = same && document.querySelector(same);
+  (again || at("change")).focus({ preventScroll: Boolean(again) });
 }
 
 async function deed(kind, name, what) {
@@ -167,6 +175,7 @@ async function like(slot, kind, on) {
     save({ liked: on ? [...world.liked, slot.item] : world.liked.filter((one) => one !== slot.item) });
     await show(true);
   });
+  refocus(`[data-item="${CSS.escape(slot.item)}"] button[aria-pressed]`);
 }
 
 function chat() {

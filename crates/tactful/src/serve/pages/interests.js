@@ -14,11 +14,16 @@ const path = (rest = "") => person(account, rest);
 
 const wish = (what, wish) => ask("POST", path("/preferences"), { ...what, wish, at: next() });
 
+const label = (one) => one?.getAttribute("aria-label") || one?.textContent;
+
 // Does it, shows what is held then, and says so; with a way back where there is one.
 async function act(work, text, undo) {
+  const had = label(document.activeElement);
   await tell(async () => {
     await work();
     await show();
+    // The list is drawn anew, so what had the focus is gone: it goes to the same button, or to the list's heading.
+    if (document.activeElement === document.body) ([...document.querySelectorAll("#held button")].find((one) => label(one) === had) || at("list")).focus();
     toast(text, "Undo", undo && (() => act(undo, "Undone.")));
   });
 }
