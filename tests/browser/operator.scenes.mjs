@@ -79,6 +79,7 @@ export async function operator(binary, browser, run, size, folder) {
         assert.equal((await fetch(`${url}/v1/${path}`)).status, 401, path);
         assert.equal((await fetch(`${url}/v1/${path}`, { headers: { authorization: `Bearer ${lesser}` } })).status, 403, path);
       }
+      assert.equal((await fetch(`${url}/v1/advertisers`)).status, 401);
       // A browser tells of every answer that is a refusal; here they are what is looked for.
       const expected = /status of (401|404)/;
       for (const [name, scene] of Object.entries({ "pausing, with a token": pausing, "the console, with a key": withKey })) {

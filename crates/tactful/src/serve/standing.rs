@@ -1,7 +1,7 @@
 //! How a person stands, for their own page: where their chats count and why not, what they told
 //! us, and how each interest grew and will fade. All of it is computed when it is asked for.
 
-use super::access::Caller;
+use super::access::{Caller, Scope};
 use super::problem::Problem;
 use super::{App, Pool};
 use crate::identity::Account;
@@ -291,9 +291,16 @@ async fn topics(State(app): State<Arc<App>>) -> Result<Json<Vec<TopicView>>, Pro
     topics.await.map(Json)
 }
 
-/// The advertisers that there are, by name: what a person may want fewer ads of, or none.
-#[utoipa::path(get, path = "/v1/advertisers", responses((status = 200, body = [String])))]
-async fn advertisers(State(app): State<Arc<App>>) -> Json<Vec<String>> {
+/// The advertisers that there are, by name: what a person may want fewer ads of, or none. For anyone
+/// who is known here: whose customers they are is the operator's business.
+#[utoipa::path(get, path = "/v1/advertisers", responses((status = 200, body = [String]), (status = 401, body = Problem)))]
+async fn advertisers(
+    State(app): State<Arc<App>>,
+    Extension(who): Extension<Caller>,
+) -> Result<Json<Vec<String>>, Problem> {
+    if let Caller::Nobody = who {
+        who.need(Scope::Recommend)?;
+    }
     let inventory = app.inventory.load();
     let mut names: Vec<String> = inventory
         .items()
@@ -303,5 +310,5 @@ async fn advertisers(State(app): State<Arc<App>>) -> Json<Vec<String>> {
         .collect();
     names.sort();
     names.dedup();
-    Json(names)
+    Ok(Json(names))
 }

@@ -84,6 +84,8 @@ function choice(standing) {
 
 async function show() {
   const when = now();
+  // Told only to who is known here, so asked for once somebody is.
+  if (!at("name").options.length) at("name").append(element("option", { value: "" }, "Choose…"), ...(await ask("GET", "/v1/advertisers")).map((name) => element("option", {}, name)));
   const [profile, weights, standing] = await Promise.all([
     ask("GET", `${path("/profile")}?at=${when}`), ask("GET", `${path("/weights")}?at=${when}&back=75&ahead=75`), ask("GET", `${path("/standing")}?at=${when}`),
   ]);
@@ -110,7 +112,6 @@ async function show() {
 const see = () => tell(show).catch(() => { at("held").hidden = true; });
 
 at("leaf").append(element("option", { value: "" }, "Choose…"), ...(await topics()).map((group) => element("optgroup", { label: group.name }, ...group.interests.map((leaf) => element("option", { value: leaf.id }, leaf.name)))));
-at("name").append(element("option", { value: "" }, "Choose…"), ...(await ask("GET", "/v1/advertisers")).map((name) => element("option", {}, name)));
 
 for (const [form, field, about] of [["topic", "leaf", "interest"], ["advertiser", "name", "advertiser"]]) {
   at(form).addEventListener("submit", (event) => {
