@@ -148,7 +148,9 @@ def item(kind, title, leaf, **fields):
 for leaf, (_, _, group, posts, reels, ads) in TOPICS.items():
     for city, (lat, lon) in CITIES.items():
         place = {"lat": lat, "lon": lon}
-        item("group", group.format(city=city), leaf, place=place, quality=0.7, created=day(-400 + len(items) % 300))
+        # What a group says of itself: a name with a city in it is too little to tell what it is about.
+        about = ". ".join(post.format(city=city) for post in posts + reels) + "."
+        item("group", group.format(city=city), leaf, text=about, place=place, quality=0.7, created=day(-400 + len(items) % 300))
         for p, post in enumerate(posts):
             author = people[(len(items) * 7 + p) % len(people)][1][-1]
             item("post", post.format(city=city), leaf, place=place if "{city}" in post else None, author=author,
@@ -169,7 +171,7 @@ while len(items) < 1499:
 
 # A friend of Mara's wrote of a trail near Boulder, only for friends.
 items.append({"id": "post-jude-trail", "kind": "post", "title": "The new trail behind Boulder, with photos of the ridge", "language": "en",
-              "place": {"lat": 40.02, "lon": -105.29}, "author": "facebook:jude", "audience": "friends", "quality": 0.6, "created": day(10)})
+              "place": {"lat": 40.02, "lon": -105.29}, "author": "facebook:jude", "audience": "friends", "quality": 0.6, "created": day(-2)})
 
 for name, rows in (("log.jsonl", events), ("items.jsonl", items)):
     with open(HERE / name, "w", encoding="utf-8") as out:

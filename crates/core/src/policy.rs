@@ -6,6 +6,7 @@ mod places;
 mod words;
 
 pub use file::PolicyError;
+pub use places::regions;
 
 use crate::chat::{Name, Region};
 use crate::standing::{Channel, NoticeFact};

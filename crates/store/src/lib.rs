@@ -9,6 +9,7 @@ pub mod batch;
 mod commit;
 mod people;
 pub mod inventory;
+pub mod overview;
 mod upkeep;
 
 use engine::{Engine, Postgresql, Sqlite};

@@ -2,6 +2,8 @@
 
 use crate::identity::{Keyring, key_beside};
 use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tactful_core::policy::Policy;
@@ -26,6 +28,18 @@ pub fn taxonomy() -> Result<Arc<Taxonomy>> {
 /// When the file is not whole, or of another taxonomy.
 pub fn model(taxonomy: &Taxonomy) -> Result<Model> {
     Model::shipped(taxonomy).context("the shipped model")
+}
+
+/// The name under which the policies that were in force are kept.
+const POLICIES: &str = "policies";
+
+/// A policy, and from when on it was in force here.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PastPolicy {
+    /// RFC 3339.
+    pub since: String,
+    /// Its file.
+    pub text: String,
 }
 
 /// An open data folder.
@@ -109,8 +123,32 @@ impl Data {
     /// When the file does not fit.
     pub fn put_in_force(&mut self, file: &Path) -> Result<Policy> {
         let (policy, text) = read_policy(file)?;
-        self.store.set_note("policy", &text)?;
+        self.remember_policy(&text, Timestamp::now())?;
         Ok(policy)
+    }
+
+    /// Keeps a policy as the one in force, after those that were. The same one again adds nothing.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn remember_policy(&mut self, text: &str, since: Timestamp) -> Result<()> {
+        let mut all = self.policies()?;
+        if all.last().is_none_or(|last| last.text != text) {
+            all.push(PastPolicy { since: since.to_string(), text: text.to_owned() });
+            self.store.set_note(POLICIES, &serde_json::to_string(&all)?)?;
+        }
+        Ok(self.store.set_note("policy", text)?)
+    }
+
+    /// The policies that were put in force, the oldest first.
+    ///
+    /// # Errors
+    /// When the store refuses, or holds what this version did not write.
+    pub fn policies(&mut self) -> Result<Vec<PastPolicy>> {
+        match self.store.note(POLICIES)? {
+            Some(text) => serde_json::from_str(&text).context("the policies in the store"),
+            None => Ok(Vec::new()),
+        }
     }
 }
 

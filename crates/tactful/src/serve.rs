@@ -7,9 +7,13 @@ mod cloudevents;
 mod demo;
 mod figures;
 mod intake;
+mod neighbours;
+mod overview;
 mod pages;
 mod problem;
 mod proxy;
+mod rollout;
+mod standing;
 
 use crate::data::{Data, model};
 use crate::items::inventory;
@@ -296,6 +300,9 @@ async fn listen(options: Options, app: Arc<App>) -> Result<()> {
             tokio::time::sleep(KEYS_ARE_READ).await;
         }
     });
+    if options.demo {
+        neighbours::talk(&app);
+    }
     let (stopping, told) = (handle.clone(), Arc::clone(&app));
     tokio::spawn(async move {
         stop_asked().await;
@@ -366,7 +373,11 @@ const HEADERS: [(&str, &str); 6] = [
 ];
 
 fn router(app: Arc<App>) -> Router {
-    let (api, mut document) = api::router().split_for_parts();
+    let (api, mut document) = api::router()
+        .merge(overview::router())
+        .merge(rollout::router())
+        .merge(standing::router())
+        .split_for_parts();
     document.info = utoipa::openapi::InfoBuilder::new()
         .title("Tactful")
         .version(env!("CARGO_PKG_VERSION"))

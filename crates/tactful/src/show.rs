@@ -80,6 +80,12 @@ pub struct SlotView {
     /// Of an ad: what a response costs the advertiser.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub price: Option<f64>,
+    /// Of an ad: who pays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advertiser: Option<String>,
+    /// Whose it is, as requests name friends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
 }
 
 /// A part of a score.
@@ -292,6 +298,8 @@ fn slot_view(
         reasons,
         rank_without: slot.rank_without,
         price: slot.won.map(|won| won.price as f64 / 1e6),
+        advertiser: slot.item.campaign.as_ref().map(|campaign| campaign.advertiser.clone()),
+        author: slot.item.author.clone(),
     }
 }
 

@@ -3,4 +3,5 @@
 
 mod contract;
 mod engines;
+mod overview;
 mod register;

@@ -1,9 +1,8 @@
-//! The demo: an example world of our own, three accounts of one person, a small assistant.
+//! The demo: an example world of our own, four accounts of one person, a small assistant.
 
-use super::App;
 use super::proxy::Heard;
+use super::{App, neighbours};
 use crate::data::Data;
-use crate::identity::Account;
 use crate::items::take_in_text;
 use anyhow::{Result, anyhow};
 use axum::Json;
@@ -12,54 +11,46 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use tactful_core::chat::Region;
 use tactful_core::policy::Policy;
-use tactful_core::standing::{AccountFact, Channel, NoticeFact};
 use tactful_reader::Model;
 use tactful_store::batch::Batch;
 
 const POLICY: &str = include_str!("../../../../policies/announced-2025-12-16.toml");
 const ITEMS: &str = include_str!("../../../../examples/world/items.jsonl");
 
-/// The accounts of the person who looks at the demo.
-const ACCOUNTS: [&str; 3] = ["whatsapp:you", "facebook:you", "instagram:you"];
+/// The person who looks at the demo: four accounts, linked. The notice reached three of them.
+const PERSON: &str = r#"{"type":"account","at":"2025-01-01T00:00:00Z","account":"whatsapp:you","region":"US","language":"en","birth_date":"1990-05-17"}
+{"type":"account","at":"2025-01-01T00:00:00Z","account":"facebook:you","region":"US","language":"en","birth_date":"1990-05-17"}
+{"type":"account","at":"2025-01-01T00:00:00Z","account":"instagram:you","region":"US","language":"en","birth_date":"1990-05-17"}
+{"type":"account","at":"2025-01-01T00:00:00Z","account":"messenger:you","region":"US","language":"en","birth_date":"1990-05-17"}
+{"type":"notice","at":"2025-10-07T09:00:00Z","account":"whatsapp:you","notice":"ai-chats","version":"1","channel":"email","delivered":"2025-10-07T09:00:00Z"}
+{"type":"notice","at":"2025-10-07T09:00:00Z","account":"facebook:you","notice":"ai-chats","version":"1","channel":"email","delivered":"2025-10-07T09:00:00Z"}
+{"type":"notice","at":"2025-10-07T09:00:00Z","account":"instagram:you","notice":"ai-chats","version":"1","channel":"email","delivered":"2025-10-07T09:00:00Z"}
+{"type":"link","at":"2025-01-01T00:00:00Z","accounts":["whatsapp:you","facebook:you","instagram:you","messenger:you"]}"#;
 
 /// Puts the example world and the person into a fresh folder.
 ///
 /// # Errors
 /// When the store refuses.
 pub fn fill(data: &mut Data, model: &Model) -> Result<()> {
-    data.store.set_note("policy", POLICY)?;
+    // The day of the announcement: when this policy was first known.
+    data.remember_policy(POLICY, "2025-10-01T09:00:00Z".parse()?)?;
     let policy = Policy::parse(POLICY).map_err(|error| anyhow!("the demo's policy: {error}"))?;
     let items = take_in_text(ITEMS.as_bytes(), data, model)?
         .map_err(|trouble| anyhow!("the demo's items, line {}: {}", trouble.line, trouble.what))?;
     data.store.put_items(&items)?;
     let mut batch = Batch::default();
-    for text in ACCOUNTS {
-        let account: Account = text.parse().map_err(|error: String| anyhow!(error))?;
-        let tag = account.tag(&data.keyring);
-        let fact = AccountFact {
-            at: "2025-01-01T00:00:00Z".parse()?,
-            region: Region::new("US"),
-            language: Some("en".to_owned()),
-            birth_date: Some("1990-05-17".parse()?),
-            likely_minor: None,
-        };
-        batch.facts.push((tag, account.platform, fact));
-        let notice = NoticeFact {
-            delivered: "2025-10-07T09:00:00Z".parse()?,
-            notice: "ai-chats".to_owned(),
-            version: "1".to_owned(),
-            channel: Channel::Email,
-        };
-        batch.notices.push((tag, notice));
-    }
-    Ok(data.store.commit(&batch, &policy)?)
+    neighbours::add_all_known(&mut batch, PERSON, data, &policy)?;
+    data.store.commit(&batch, &policy)?;
+    neighbours::fill(data, &policy)
 }
 
 /// What the small assistant says. It is no model: it says so, and answers nothing.
 const SAYING: &str = "I am the demo's assistant: I listen, and I do not know anything. \
     Look at the feed beside this chat to see what came of what you said.";
+
+/// What it says once it has said that: nobody reads the same thing twice.
+const SAYING_AGAIN: &str = "Heard. (I am a demo: the answer is in the feed.)";
 
 /// Answers as an OpenAI-compatible server would, streamed or not; says in a header how the turn
 /// ended, which only a demo does.
@@ -71,11 +62,16 @@ pub async fn answer(app: &Arc<App>, heard: Option<Heard>, body: &Bytes) -> Respo
         None => None,
     };
     let outcome = [("tactful-outcome", ended.unwrap_or("not_used"))];
+    let before = request["messages"].as_array().into_iter().flatten();
+    let saying = match before.into_iter().any(|message| message["role"] == json!("assistant")) {
+        true => SAYING_AGAIN,
+        false => SAYING,
+    };
     let model = request["model"].as_str().unwrap_or("demo");
     let created = jiff::Timestamp::now().as_second();
     if request["stream"] != json!(true) {
         let answer = json!({"id": id, "object": "chat.completion", "created": created, "model": model,
-            "choices": [{"index": 0, "message": {"role": "assistant", "content": SAYING},
+            "choices": [{"index": 0, "message": {"role": "assistant", "content": saying},
                 "finish_reason": "stop"}],
             "usage": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}});
         return (outcome, Json(answer)).into_response();
@@ -87,7 +83,7 @@ pub async fn answer(app: &Arc<App>, heard: Option<Heard>, body: &Bytes) -> Respo
     };
     let mut chunks = vec![chunk(json!({"role": "assistant", "content": ""}), Value::Null)];
     chunks.extend(
-        SAYING.split_inclusive(' ').map(|word| chunk(json!({"content": word}), Value::Null)),
+        saying.split_inclusive(' ').map(|word| chunk(json!({"content": word}), Value::Null)),
     );
     chunks.push(chunk(json!({}), json!("stop")));
     chunks.push("data: [DONE]\n\n".to_owned());

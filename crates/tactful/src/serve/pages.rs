@@ -12,15 +12,20 @@ const CSS: &str = "text/css; charset=utf-8";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Path, kind, content.
-const FILES: [(&str, &str, &str); 8] = [
+const FILES: [(&str, &str, &str); 13] = [
     ("/feed", HTML, include_str!("pages/feed.html")),
     ("/interests", HTML, include_str!("pages/interests.html")),
     ("/console", HTML, include_str!("pages/console.html")),
     ("/assets/tactful.css", CSS, include_str!("pages/tactful.css")),
     ("/assets/shared.js", JAVASCRIPT, include_str!("pages/shared.js")),
+    ("/assets/plots.js", JAVASCRIPT, include_str!("pages/plots.js")),
+    ("/assets/demo.js", JAVASCRIPT, include_str!("pages/demo.js")),
     ("/assets/feed.js", JAVASCRIPT, include_str!("pages/feed.js")),
+    ("/assets/card.js", JAVASCRIPT, include_str!("pages/card.js")),
     ("/assets/interests.js", JAVASCRIPT, include_str!("pages/interests.js")),
     ("/assets/console.js", JAVASCRIPT, include_str!("pages/console.js")),
+    ("/assets/policy.js", JAVASCRIPT, include_str!("pages/policy.js")),
+    ("/assets/health.js", JAVASCRIPT, include_str!("pages/health.js")),
 ];
 
 /// The routes of the pages.

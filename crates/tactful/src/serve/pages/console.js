@@ -1,81 +1,154 @@
-import { ask, drawing, element, token } from "./shared.js";
+// The console: what becomes of what comes in, where the rollout stands, who was told, how the model does, what is spent.
+import { about, ask, at, day, element, refusal, region, token } from "./shared.js";
+import { bars, columns, curve, lanes, spark } from "./plots.js";
+import { policyWords, pastPolicies } from "./policy.js";
+import { routes } from "./health.js";
 
-const at = (id) => document.getElementById(id);
+const EVERY = 2000;
+const ROOM = 60;
 
-function table(heads, rows) {
-  const cell = (name, value, n) => element(name, n > 0 ? { class: "number" } : name === "th" ? { scope: "col" } : {}, String(value));
-  return element("table", {}, element("thead", {}, element("tr", {}, ...heads.map((head, n) => cell("th", head, n)))),
-    element("tbody", {}, ...rows.map((row) => element("tr", {}, ...row.map((value, n) => cell("td", value, n))))));
-}
+const NAMES = {
+  used: "used: taught an interest", nothing_of_interest: "read: no interest in it", sensitive: "stopped: sensitive, the chat is shut", shut: "in a chat that is shut",
+  known: "told of an account, a notice, a link", not_the_person: "not said by the person", queue_full: "turned away: the queue was full", unknown_item: "an item that is not known",
+};
+const nameOf = (code) => NAMES[code] || `refused: ${refusal(code)}`;
+// Four kinds to look at; the names beside the bars tell the rest.
+const KINDS = [["used", "used-fill", "used"], ["nothing_of_interest", "nothing-fill", "no interest in it"], ["refused", "refused-fill", "refused, stopped or shut"], ["known", "known-fill", "about accounts"]];
+const kindOf = (code) => (["used", "nothing_of_interest", "known"].includes(code) ? code : "refused");
+const fillOf = (code) => KINDS.find(([kind]) => kind === kindOf(code))[1];
+const number = (value) => value.toLocaleString("en");
 
-function bars(flow) {
-  const rows = Object.entries(flow).sort((a, b) => b[1] - a[1]);
-  if (!rows.length) return element("p", { class: "soft" }, "No event has come in yet.");
-  const most = Math.max(...rows.map(([, count]) => count));
-  const height = rows.length * 24 + 6;
-  const svg = drawing("svg", { viewBox: `0 0 640 ${height}`, width: "100%", role: "img", "aria-label": rows.map(([name, count]) => `${name}: ${count}`).join(", ") });
-  rows.forEach(([name, count], n) => {
-    const y = 6 + n * 24;
-    const label = drawing("text", { x: 0, y: y + 12 });
-    label.textContent = name.replaceAll("_", " ");
-    const number = drawing("text", { x: 190 + (380 * count) / most, y: y + 12 });
-    number.textContent = count.toLocaleString("en");
-    svg.append(label, drawing("rect", { class: ["used", "known"].includes(name) ? "block" : "shut", x: 180, y, width: Math.max(2, (380 * count) / most), height: 15, rx: 2 }), number);
-  });
-  return svg;
-}
-
-function timeline(rollout) {
-  const from = Date.parse(rollout.from), until = Date.parse(rollout.until), width = 640;
-  const x = (when) => 150 + ((width - 160) * (Math.min(Math.max(Date.parse(when), from), until) - from)) / (until - from);
-  const svg = drawing("svg", { viewBox: `0 0 ${width} ${rollout.rows.length * 26 + 34}`, width: "100%", role: "img", "aria-label": rollout.rows.map((row) => `${row.name}: ${row.spans.map((span) => `${span.state} from ${span.from.slice(0, 10)}`).join(", ")}`).join("; ") });
-  rollout.rows.forEach((row, n) => {
-    const y = 4 + n * 26;
-    const label = drawing("text", { x: 0, y: y + 13 });
-    label.textContent = row.name;
-    svg.append(label);
-    for (const span of row.spans) {
-      const block = drawing("rect", { class: span.state === "used" ? "block" : "shut", "fill-opacity": span.state === "used" ? 1 : 0.35, x: x(span.from), y, width: Math.max(1, x(span.until) - x(span.from)), height: 17, rx: 2 });
-      const title = drawing("title");
-      title.textContent = `${row.name}: ${span.state}, ${span.from.slice(0, 10)} to ${span.until.slice(0, 10)}`;
-      block.append(title);
-      svg.append(block);
-    }
-  });
-  for (const tick of rollout.ticks) {
-    const label = drawing("text", { x: x(tick), y: rollout.rows.length * 26 + 22, "text-anchor": "middle" });
-    label.textContent = tick.slice(0, 10);
-    svg.append(label);
-  }
-  return svg;
-}
-
+// Each part stands on its own: what may not be seen, or fails, says so in its place.
 async function part(id, work) {
-  try { at(id).replaceChildren(await work()); } catch (error) { at(id).replaceChildren(element("p", { class: "soft" }, error.message)); }
+  try { at(id).replaceChildren(...[await work()].flat()); } catch (error) {
+    at(id).replaceChildren(element("p", { class: "soft" }, error.status === 401 || error.status === 403 ? "Not with this key." : `Not to be had: ${error.message}`));
+    if (error.status === 401 || error.status === 403) at("key").hidden = false;
+  }
+}
+
+let last = null;
+const seen = [];
+async function live() {
+  if (at("hold").getAttribute("aria-pressed") === "true") return;
+  await part("outcomes", async () => {
+    const { ever, here } = await ask("GET", "/v1/overview/outcomes");
+    if (last) {
+      const column = KINDS.map(([kind]) => Object.entries(here).filter(([code]) => kindOf(code) === kind).reduce((sum, [code, count]) => sum + count - (last[code] || 0), 0));
+      seen.push(column);
+      if (seen.length > ROOM) seen.shift();
+    }
+    last = here;
+    const sums = KINDS.map((_, n) => seen.reduce((sum, column) => sum + column[n], 0));
+    at("live").replaceChildren(columns(seen, KINDS.map(([, fill]) => fill), ROOM, `Events of the last two minutes: ${KINDS.map(([, , words], n) => `${sums[n]} ${words}`).join(", ")}`));
+    at("live-key").replaceChildren(...KINDS.map(([, fill, words], n) => element("li", {}, element("i", { class: fill }), `${words}: ${sums[n]}`)));
+    const all = Object.entries(ever).sort((a, b) => b[1] - a[1]);
+    const total = all.reduce((sum, [, count]) => sum + count, 0);
+    const used = ever.used || 0;
+    tiles({ "Events so far": number(total), "of which used": total ? `${Math.round((100 * used) / total)} %` : "–" });
+    return all.length ? bars(all.map(([code, count]) => [nameOf(code), count, fillOf(code)])) : element("p", { class: "soft" }, "Nothing has come in yet.");
+  });
+}
+
+const figures = Object.fromEntries(["Events so far", "of which used", "Accounts", "Notices still due", "Sensitive texts stopped", "Campaigns", "Spent of all budgets"].map((name) => [name, "–"]));
+function tiles(more) {
+  Object.assign(figures, more);
+  at("tiles").replaceChildren(...Object.entries(figures).map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
+}
+
+const STATES = { before: ["before", "not yet"], left_out: ["not", "left out"], read: ["read", "read, not used"], used: ["used", "chats count"], off: ["not", "switched off"] };
+const CHOICES = { "opt-in": ", if the person said yes", "opt-out": ", unless the person says no", none: "" };
+const GROUPS = { EU: "European Union", UK: "United Kingdom", EEA: "European Economic Area", elsewhere: "Elsewhere" };
+async function timeline() {
+  const { from, effective, until, places } = await ask("GET", "/v1/overview/rollout");
+  const rows = places.map(({ name, spans }) => ({ name: GROUPS[name] || region(name), spans: spans.map((span) => {
+    const [kind, words] = STATES[span.state];
+    return { ...span, kind, words: `${words}${CHOICES[span.choice]}` };
+  }) }));
+  at("rollout-words").replaceChildren(...rows.map((row) => element("li", {}, `${row.name}: ${row.spans.map((span, n) => `${n ? "then " : ""}${span.words}${n ? ` from ${day(span.from)} on` : ""}`).join(", ")}.`)));
+  return lanes(from, until, rows, [from, effective, until]);
+}
+
+async function told() {
+  const view = await ask("GET", "/v1/overview/notices");
+  const all = view.regions.reduce((sum, one) => ({ accounts: sum.accounts + one.accounts, told: sum.told + one.told, due: sum.due + one.due }), { accounts: 0, told: 0, due: 0 });
+  tiles({ Accounts: number(all.accounts), "Notices still due": number(all.due) });
+  at("rule").textContent = view.required
+    ? `A chat counts from ${day(view.effective)} on, once a notice was delivered ${view.lead_days} days before${view.first_day ? ` (not before ${day(view.first_day)})` : ""}, ${view.channels.map((channel) => (channel === "email" ? "by e-mail" : "in the app")).join(" or ")}.`
+    : "The policy in force asks for no notice.";
+  const days = new Map();
+  for (const one of view.delivered) days.set(one.day, (days.get(one.day) || 0) + one.accounts);
+  const channels = new Map();
+  for (const one of view.delivered) channels.set(`${one.notice}, version ${one.version}, ${one.channel === "email" ? "by e-mail" : "in the app"}`, (channels.get(`${one.notice}, version ${one.version}, ${one.channel === "email" ? "by e-mail" : "in the app"}`) || 0) + one.accounts);
+  at("delivered").replaceChildren(days.size
+    ? bars([...days].map(([when, accounts]) => [day(when), accounts, "known-fill"]))
+    : element("p", { class: "soft" }, "None yet."), element("ul", { class: "soft" }, ...[...channels].map(([name, accounts]) => element("li", {}, `${name}: ${number(accounts)}`))));
+  return bars(view.regions.map((one) => [region(one.region), one.accounts ? one.told / one.accounts : 0, "used-fill", one.due ? `${one.told} of ${one.accounts} told, ${one.due} due` : one.told < one.accounts ? `${one.told} of ${one.accounts} told, none due` : `all ${one.accounts} told`]), 1);
+}
+
+async function score() {
+  const { model, metrics } = await ask("GET", "/v1/model");
+  const parts = [];
+  const kept = metrics.curve?.find((one) => one.scale === 1);
+  const percent = (value) => `${Math.round(100 * value)} %`;
+  if (kept) {
+    tiles({ "Sensitive texts stopped": percent(kept.recall) });
+    parts.push(element("figure", {}, element("figcaption", {}, "Sensitive texts stopped, against harmless ones stopped too; each point a setting."), curve(metrics.curve, kept)));
+  }
+  if (metrics.languages) {
+    const languages = new Intl.DisplayNames("en", { type: "language" });
+    const rows = Object.entries(metrics.languages).map(([code, one]) => ({ name: languages.of(code), ...one })).sort((a, b) => b.recall - a.recall);
+    parts.push(element("h3", {}, "Sensitive texts stopped, by language"), bars(rows.map((one) => [one.name, one.recall, one.recall < 0.75 ? "refused-fill" : "used-fill", percent(one.recall)]), 1),
+      element("details", {}, element("summary", {}, "Harmless texts stopped too, by language"), bars(rows.map((one) => [one.name, one.false_alarms, "nothing-fill", percent(one.false_alarms)]), 1)));
+  }
+  parts.push(element("p", { class: "soft" }, `Measured on texts that the model had not seen${metrics.labelled ? ` (${number(metrics.labelled)} labelled by reading)` : ""}. Model ${model}.`));
+  return parts;
+}
+
+async function campaigns() {
+  const [all, spending] = await Promise.all([ask("GET", "/v1/campaigns"), ask("GET", "/v1/overview/spending")]);
+  if (!all.length) return element("p", { class: "soft" }, "No campaign yet.");
+  const spent = all.reduce((sum, one) => sum + one.spent, 0);
+  tiles({ Campaigns: number(all.length), "Spent of all budgets": `${Math.round((100 * spent) / Math.max(all.reduce((sum, one) => sum + one.budget, 0), 0.01))} %` });
+  const FIRST = 12;
+  const rows = [...all].sort((a, b) => b.spent / (b.budget || 1) - a.spent / (a.budget || 1)).map((one) => {
+    const days = spending[one.campaign] || [];
+    const share = one.budget ? one.spent / one.budget : 0;
+    const fill = element("span", { class: share > 0.9 ? "refused-fill" : "used-fill" });
+    fill.style.width = `${Math.min(100, 100 * share)}%`;
+    const lately = days.slice(-7);
+    const daily = lately.reduce((sum, one) => sum + one.spent, 0) / Math.max(1, lately.length);
+    const left = daily > 0 ? Math.floor((one.budget - one.spent) / daily) : null;
+    return element("tr", {}, element("th", { scope: "row" }, one.campaign, element("div", { class: "soft" }, one.advertiser), element("span", { class: "track" }, fill)),
+      element("td", { class: "number" }, `${one.spent.toFixed(2)} of ${one.budget.toFixed(2)} (${Math.round(100 * share)} %)`),
+      element("td", {}, days.length ? spark(days.map((one) => one.spent), `Spent a day: ${daily.toFixed(2)} lately`) : "–"),
+      element("td", { class: "number" }, left === null ? "–" : left > 365 ? "over a year" : `${left} days`),
+      element("td", { class: "number" }, one.shown === null ? "too few to tell" : number(one.shown)));
+  });
+  const table = (some) => element("table", {}, element("thead", {}, element("tr", {}, ...["Campaign", "Spent", "Day by day", "Lasts, at this pace", "Shown"].map((head, n) => element("th", { scope: "col", class: [1, 3, 4].includes(n) ? "number" : undefined }, head)))), element("tbody", {}, ...some));
+  // Those that run out first; the others on asking.
+  const more = rows.slice(FIRST);
+  return [table(rows.slice(0, FIRST)), ...(more.length ? [element("details", {}, element("summary", {}, `${more.length} more campaigns`), table(more))] : [])];
 }
 
 async function show() {
   await Promise.all([
-    part("outcomes", async () => bars((await ask("GET", "/v1/flow")).flow)),
-    part("timeline", async () => timeline(await ask("GET", "/v1/rollout"))),
-    part("campaigns", async () => {
-      const campaigns = await ask("GET", "/v1/campaigns");
-      return campaigns.length ? table(["Campaign", "Ads", "Spent", "Budget", "Paced", "Shown"], campaigns.map((one) => [`${one.campaign} (${one.advertiser})`, one.ads, one.spent.toFixed(2), one.budget.toFixed(2), `${one.budget ? Math.round((100 * one.spent) / one.budget) : 0} %`, one.shown ?? "–"])) : element("p", { class: "soft" }, "No campaign yet.");
-    }),
-    part("score", async () => {
-      const { metrics } = await ask("GET", "/v1/model");
-      const kept = metrics.curve.find((one) => one.scale === 1);
-      const rows = [["English, real prompts", `${(100 * kept.recall).toFixed(1)} %`, `${(100 * kept.false_alarms).toFixed(1)} %`], ...Object.entries(metrics.languages).map(([name, one]) => [name, `${(100 * one.recall).toFixed(0)} % of ${one.sensitive}`, `${(100 * one.false_alarms).toFixed(0)} % of ${one.harmless}`])];
-      return table(["Held-out texts", "Sensitive ones stopped", "Harmless ones stopped"], rows);
-    }),
-    part("ready", async () => { const answer = await fetch("/readyz"); return document.createTextNode(answer.ok ? "Ready." : "Not ready: stopping."); }),
+    live(), part("timeline", timeline), part("told", told), part("score", score), part("campaigns", campaigns),
+    part("policy", policyWords), part("past", pastPolicies), health(),
   ]);
-  const policy = await ask("GET", "/v1/policy");
-  at("version").textContent = `${policy.version} (${policy.id})`;
-  at("policy").textContent = policy.words;
 }
 
-at("who").addEventListener("submit", (event) => { event.preventDefault(); token(at("token").value); show(); });
+async function health() {
+  await part("ready", async () => {
+    const answer = await fetch("/readyz");
+    return element("strong", { class: answer.ok ? "good" : "bad" }, answer.ok ? "✓ Ready" : "✕ Stopping");
+  });
+  await part("routes", routes);
+}
+
+at("who").addEventListener("submit", (event) => { event.preventDefault(); token(at("token").value); at("key").hidden = true; last = null; show(); });
+at("hold").addEventListener("click", () => at("hold").setAttribute("aria-pressed", String(at("hold").getAttribute("aria-pressed") !== "true")));
+if (!(await about()).demo) at("to-feed").remove();
 await show();
 document.body.dataset.ready = "true";
-setInterval(() => part("outcomes", async () => bars((await ask("GET", "/v1/flow")).flow)), 3000);
+setInterval(live, EVERY);
+setInterval(health, 5 * EVERY);

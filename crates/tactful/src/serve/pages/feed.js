@@ -1,123 +1,258 @@
-import { ask, day, element, nameOf, platform, source } from "./shared.js";
+// The feed beside the assistant: what is said, what became of it, what changed.
+import { at, ask, day, element, icon, nameOf, person, platform, refusal, region, segments, tell, toast } from "./shared.js";
+import { APPS, PLACES, STOPS, account, later, linked, move, now, open, restart, save, world } from "./demo.js";
+import { SURFACES, card } from "./card.js";
 
-const at = (id) => document.getElementById(id);
-const SURFACES = [["groups", "Groups"], ["posts", "Posts"], ["reels", "Reels"], ["ads", "Ads"]];
-const TRIES = ["What are good hikes near Boulder for a weekend?", "Which hiking boots are worth the money?", "also my knee hurts on the way down", "how do I bake sourdough bread?"];
-const OUTCOMES = {
-  used: "used: see the feed", not_used: "not used", before_effective: "not used: before 16 December 2025",
-  excluded_region: "not used: this region is left out", no_notice: "not used: no notice had reached you",
-  language: "not used: a language that is not understood", empty: "not used: no words", garbled: "not used: not readable", too_long: "not used: too long",
-};
-let conversation = 0;
+const PROMPTS = ["What are good hikes near Boulder for a weekend?", "Which hiking boots are worth the money?", "How do I bake sourdough bread?", "Also, my knee hurts on the way down"];
+const [HIKES, , , KNEE] = PROMPTS;
+const FRIENDS = ["facebook:jude"];
+const SHOWN = 4;
+
 let turns = [];
-let ticks = 0;
+let said = [];
+let before = null;
+// Asked for while another answer is on its way: only the newest is drawn.
+let newest = 0;
 
-// The chosen time, a second later with each thing said, so that the order is that of the page.
-const now = () => new Date(Date.parse(at("clock").value) + 1000 * ticks++).toISOString().replace(".000", "");
-const looking = () => at("looks").value;
-const place = () => at("place").value.split("|");
+const looking = () => account(world.looks);
+const talking = () => account(world.talks);
+const profile = (whose, when) => ask("GET", `${person(whose, "/profile")}?at=${when}`);
 
-async function tell(work) {
-  at("status").textContent = "";
-  try { await work(); } catch (error) { at("status").textContent = error.message; }
-}
-
-async function move() {
-  const [region] = place();
-  const when = now();
-  await ask("POST", "/v1/events", ["whatsapp:you", "facebook:you", "instagram:you"].map((account) => ({ type: "account", at: when, account, region })));
+// What a message was used for: what its profile has more of than before.
+function gained(earlier, after) {
+  const weights = new Map(earlier.interests.map((one) => [one.id, one.weight]));
+  return after.interests.filter((one) => one.weight > (weights.get(one.id) || 0) + 1e-9).map((one) => one.id);
 }
 
 async function say(words) {
+  const when = later(turns.length ? 600 : 60);
+  const [talks, conversation] = [talking(), `demo-${world.conversation}`];
+  const earlier = await profile(talks, when);
   turns.push({ role: "user", content: words });
-  const line = element("li", { class: "person" }, words);
-  at("chat").append(line);
-  const [region] = place();
+  const became = element("div", { class: "became not" }, "…");
+  at("chat").append(element("li", { class: "person" }, element("p", {}, words), became));
+  at("nothing-said").hidden = true;
   const answer = await fetch("/v1/chat/completions", {
     method: "POST",
-    headers: { "content-type": "application/json", "tactful-account": at("talks").value, "tactful-conversation": `demo-${conversation}`, "tactful-region": region, "tactful-at": now() },
+    headers: { "content-type": "application/json", "tactful-account": talks, "tactful-conversation": conversation, "tactful-region": PLACES[world.place][2], "tactful-at": when },
     body: JSON.stringify({ model: "demo", messages: turns.slice(-7) }),
   });
-  const said = await answer.json();
-  if (!answer.ok) throw new Error(said.error?.message || "the assistant did not answer");
-  const outcome = answer.headers.get("tactful-outcome");
-  line.append(element("small", {}, OUTCOMES[outcome] || `not used: ${outcome.replaceAll("_", " ")}`));
-  const content = said.choices[0].message.content;
+  const told = await answer.json();
+  if (!answer.ok) throw new Error(told.error?.message || "the assistant did not answer");
+  const content = told.choices[0].message.content;
   turns.push({ role: "assistant", content });
-  at("chat").append(element("li", {}, content));
-  at("chat").scrollTop = at("chat").scrollHeight;
-  await show();
+  const outcome = answer.headers.get("tactful-outcome");
+  said.push({ became, outcome, talks, conversation, when, used: outcome === "used" ? gained(earlier, await profile(talks, now())) : [] });
+  at("chat").append(element("li", {}, element("p", {}, content)));
+  at("spoken").scrollTop = at("spoken").scrollHeight;
+  await show(true);
 }
 
-async function show() {
+const ENDS = { used: "tick", not: "cross", back: "back" };
+function mark(became, kind, text) {
+  if (became.dataset.text === text) return;
+  became.dataset.text = text;
+  became.className = `became ${kind}`;
+  became.replaceChildren(icon(ENDS[kind], 16), element("span", {}, text));
+}
+
+// One plain line under each message: what became of it, and whether that still holds.
+async function judge() {
+  const held = new Map();
+  for (const one of said) {
+    if (one.outcome !== "used") {
+      mark(one.became, "not", one.outcome === "not_used" ? "Not used. It tells no interest, or touches something private; which of the two is not kept." : `Not used: ${refusal(one.outcome)}.`);
+      continue;
+    }
+    if (!held.has(one.talks)) held.set(one.talks, await profile(one.talks, now()));
+    const sources = held.get(one.talks).interests;
+    const still = one.used.filter((id) => sources.some((interest) => interest.id === id && interest.sources.some((from) => from.kind === "chat")));
+    const list = (await Promise.all(one.used.map(nameOf))).join(", ");
+    const shut = said.some((other) => other.conversation === one.conversation && other.outcome === "not_used");
+    if (still.length) mark(one.became, "used", `Used for: ${list}`);
+    else if (shut) mark(one.became, "back", "Taken back: something private came up in this chat, so none of it is used.");
+    else if (one.when > now()) mark(one.became, "back", "Not said yet at the time you chose.");
+    else mark(one.became, "back", `Was used for: ${list}. Not used here and now.`);
+  }
+}
+
+async function rule() {
+  const { accounts: held } = await ask("GET", `${person(talking(), "/standing")}?at=${now()}`);
+  const standing = held.find((one) => one.asked);
+  const [city, country] = PLACES[world.place];
+  const here = `${day(world.clock)}, ${city} (${country}).`;
+  const on = standing?.chats === "used";
+  at("rule").className = `note ${on ? "on" : "off"}`;
+  at("rule").textContent = on ? `${here} What you say to the assistant on ${platform(world.talks)} counts.` : `${here} What you say to the assistant on ${platform(world.talks)} does not count: ${refusal(standing?.chats || "unknown_region")}.`;
+  at("linked").checked = held.length > 1;
+  at("untold").textContent = world.talks === "messenger" ? "No notice was ever sent to this account." : "";
+}
+
+// What is different from what was shown before, in words.
+async function changed(slates) {
+  const [was, is] = [before, slates].map((all) => new Map((all || []).flatMap(({ surface, slate }) => slate.filter((slot) => slot.reasons.some((reason) => reason.kind === "interest")).map((slot) => [slot.item, { ...slot, surface }]))));
+  const title = Object.fromEntries(SURFACES);
+  // One line a surface: the first by name, the others by number.
+  const lines = (slots) => SURFACES.flatMap(([name]) => {
+    const [first, ...more] = slots.filter((slot) => slot.surface === name);
+    return first ? [element("li", {}, `${title[name]}: ${first.title}${more.length ? ` and ${more.length} more` : ""}`)] : [];
+  });
+  const come = [...is.values()].filter((slot) => !was.has(slot.item));
+  const gone = [...was.values()].filter((slot) => !is.has(slot.item));
+  const parts = [];
+  if (come.length) {
+    const names = new Set(await Promise.all(come.flatMap((slot) => slot.reasons.filter((reason) => reason.kind === "interest").map((reason) => nameOf(reason.id)))));
+    parts.push(element("strong", {}, `Changed by ${[...names].join(", ")}:`), element("ul", {}, ...lines(come)));
+  }
+  if (gone.length) parts.push(element("strong", {}, is.size ? "No longer shown because of you:" : "Nothing is shown because of you any more. Gone:"), element("ul", {}, ...lines(gone)));
+  at("change").className = `note change ${come.length ? "on" : ""}`;
+  at("change").replaceChildren(...(parts.length ? parts : [is.size ? "Nothing in this feed changed." : "Nothing in this feed is there because of you. It is what anyone here would see."]));
+}
+
+// On a phone the feed is below the chat: a way to what changed, when it cannot be seen.
+function point() {
+  const box = at("change").getBoundingClientRect();
+  if (box.top < innerHeight && box.bottom > 0) return;
+  toast(at("change").classList.contains("on") ? "The feed changed." : at("change").querySelector("ul") ? "The feed changed back." : "The feed did not change.", "Show me", () => { at("feed").focus({ preventScroll: true }); at("change").scrollIntoView({ block: "center" }); });
+}
+
+async function show(compare = false) {
+  const mine = (newest += 1);
   const when = now();
-  const [, where] = place();
-  const [profile, slates] = await Promise.all([
-    ask("GET", `/v1/persons/${encodeURIComponent(looking())}/profile?at=${when}`),
-    ask("POST", "/v1/recommendations", { account: looking(), k: 5, at: when, place: where, friends: ["facebook:jude", "facebook:sam"] }),
+  const [held, { slates }] = await Promise.all([
+    profile(looking(), when),
+    ask("POST", "/v1/recommendations", { account: looking(), k: SHOWN, at: when, place: PLACES[world.place][3], friends: FRIENDS }),
+    rule(),
+    judge(),
   ]);
-  const heaviest = Math.max(0.001, ...profile.interests.map((one) => one.weight));
-  const rows = await Promise.all(profile.interests.slice(0, 6).map(async (one) => {
-    const bar = element("span", { class: "bar", "aria-hidden": "true" });
-    bar.style.width = `${Math.round((100 * one.weight) / heaviest)}%`;
-    return element("li", {}, element("span", {}, await nameOf(one.id)), bar, element("span", { class: "soft" }, one.sources[0] ? `from ${source(one.sources[0])}` : "you said so"));
+  if (mine !== newest) return;
+  at("interests").replaceChildren(...(held.interests.length
+    ? await Promise.all(held.interests.slice(0, 8).map(async (one) => element("li", {}, await nameOf(one.id))))
+    : [element("li", { class: "badge plain" }, "none")]));
+  const places = (name) => new Map((before?.find((one) => one.surface === name)?.slate || []).map((slot, place) => [slot.item, place]));
+  const sheets = await Promise.all(SURFACES.map(async ([name, title]) => {
+    const was = compare && before ? places(name) : null;
+    const { slate } = slates.find((one) => one.surface === name);
+    const cards = await Promise.all(slate.map((slot, place) => card(slot, place, name, was, { act, like })));
+    if (!cards.length) cards.push(element("li", { class: "soft" }, name === "ads" ? "No advertiser asks for people in this region." : "Nothing here."));
+    return element("section", { class: "sheet", "aria-label": title }, element("div", { class: "head" }, element("h2", {}, title)), element("ol", { class: "plain" }, ...cards));
   }));
-  at("interests").replaceChildren(rows.length ? element("ul", { class: "rows" }, ...rows) : element("p", { class: "soft" }, "Nothing. The feed below is what anyone would see."));
-  at("surfaces").replaceChildren(...await Promise.all(SURFACES.map(async ([name, title]) => {
-    const { slate } = slates.slates.find((one) => one.surface === name);
-    const items = await Promise.all(slate.map(card));
-    return element("section", { "aria-label": title }, element("h2", {}, title), element("ol", {}, ...items));
-  })));
+  if (mine !== newest) return;
+  // Two columns that fill on their own, so that one that is opened leaves no hole beside it.
+  at("surfaces").replaceChildren(...[0, 1].map((column) => element("div", {}, ...sheets.filter((_, n) => n % 2 === column))));
+  if (compare || !before) await changed(slates);
+  if (compare) point();
+  before = slates;
+  steps();
 }
 
-async function card(slot, index) {
-  const interests = slot.reasons.filter((reason) => reason.kind === "interest");
-  const lines = [];
-  for (const reason of slot.reasons) {
-    if (reason.kind === "interest") {
-      const from = reason.sources.length ? reason.sources.map(source).join("; ") : "you said so";
-      lines.push(element("li", {}, `You are into ${await nameOf(reason.id)}: ${from}.`));
-    } else if (reason.kind === "near") lines.push(element("li", {}, `It is ${reason.kilometres} km away.`));
-    else if (reason.kind === "friend") lines.push(element("li", {}, "A friend of yours made it."));
-    else if (reason.kind === "fresh" && reason.points) lines.push(element("li", {}, "It is new."));
-    else if (reason.kind === "quality" && reason.points) lines.push(element("li", {}, "People find it good."));
-  }
-  const without = interests.length ? (slot.rank_without ? `Without what you said it would be in place ${slot.rank_without}.` : "Without what you said it would not be here.") : "Nothing that you said brought it here.";
-  const acts = [];
-  for (const { id } of interests.slice(0, 1)) {
-    const name = await nameOf(id);
-    const wish = (text, wish) => element("button", { type: "button", onclick: () => tell(async () => { await ask("POST", `/v1/persons/${encodeURIComponent(looking())}/preferences`, { interest: id, wish, at: now() }); await show(); }) }, text);
-    acts.push(wish(`Less ${name}`, "less"), wish(`Never ${name}`, "never"),
-      element("button", { type: "button", onclick: () => tell(async () => { await ask("DELETE", `/v1/persons/${encodeURIComponent(looking())}/interests/${id}?at=${now()}`); await show(); }) }, "Remove what brought it"));
-  }
-  return element("li", { class: interests.length ? "item because" : "item", "data-item": slot.item },
-    element("h3", {}, slot.title),
-    slot.price === undefined ? null : element("p", { class: "soft" }, "Sponsored"),
-    element("details", {}, element("summary", {}, "Why am I seeing this?"), element("ul", {}, ...lines), element("p", { class: "soft" }, without), element("div", { class: "acts" }, ...acts)));
+// What a card's buttons do: it is done at once, told at the foot of the page, and can be undone where that makes sense.
+async function act(work, text, undo) {
+  await tell(async () => {
+    await work(later());
+    await show(true);
+    toast(text, "Undo", undo && (() => act(undo, "Undone.")));
+  });
+  refocus();
+}
+
+// The cards are drawn anew, so what had the focus is gone: it goes to the same button of the same card, or to what changed.
+function refocus(same) {
+  if (document.activeElement !== document.body) return;
+  const again = same && document.querySelector(same);
+  (again || at("change")).focus({ preventScroll: Boolean(again) });
+}
+
+async function deed(kind, name, what) {
+  const { events: [{ outcome }] } = await ask("POST", "/v1/events", [{ type: "activity", at: later(), account: looking(), activity: name, kind, ...what }]);
+  return outcome;
+}
+
+async function like(slot, kind, on) {
+  await tell(async () => {
+    if (on) await deed(kind, `on-${slot.item}`, { item: slot.item });
+    else await ask("POST", "/v1/events", [{ type: "delete", at: later(), account: looking(), activity: `on-${slot.item}` }]);
+    save({ liked: on ? [...world.liked, slot.item] : world.liked.filter((one) => one !== slot.item) });
+    await show(true);
+  });
+  refocus(`[data-item="${CSS.escape(slot.item)}"] button[aria-pressed]`);
+}
+
+function chat() {
+  save({ conversation: world.conversation + 1 });
+  [turns, said] = [[], []];
+  at("chat").replaceChildren();
+  at("nothing-said").hidden = false;
+}
+
+async function to(change) {
+  save(change);
+  draw();
+  await move();
+  await show(true);
+}
+
+// The scene, step by step; what a step needs is put right first, so that each works on its own.
+const TRIES = [
+  ["Ask about hikes near Boulder", "A group, a friend's post, a reel and boots come up on Facebook, though you asked on WhatsApp.", async () => {
+    chat();
+    await to({ clock: STOPS[1][0], place: "boulder", talks: "whatsapp", looks: "facebook" });
+    await say(HIKES);
+  }],
+  ["Ten minutes later, mention your knee", "That is health: the whole chat is forgotten, and so is what it brought.", async () => {
+    if (!turns.length) await say(HIKES);
+    await say(KNEE);
+  }],
+  ["Like a hiking page instead", "The feed takes the same shape, without a chat.", async () => {
+    await deed("like", "hiking-page", { text: "Hiking trails around Boulder" });
+    await show(true);
+  }],
+  ["Take that like back, ask again, then unlink", "Asked on WhatsApp and not linked, it changes nothing on Facebook.", async () => {
+    await ask("POST", "/v1/events", [{ type: "delete", at: later(), account: account("facebook"), activity: "hiking-page" }]);
+    chat();
+    await to({ clock: STOPS[1][0], place: "boulder", talks: "whatsapp", looks: "facebook" });
+    await say(HIKES);
+    await linked(false);
+    await show(true);
+  }],
+  ["Link again, and go back to 15 December", "The day before it begins, nothing counts.", async () => { await linked(true); await to({ clock: STOPS[0][0], place: "boulder" }); }],
+  ["Be in Berlin on 16 December", "Chats are left out in the European Union. Look at Seoul and London, too.", async () => { await to({ clock: STOPS[1][0], place: "berlin" }); }],
+];
+
+function steps() {
+  const next = TRIES.findIndex((_, n) => !world.done.includes(n));
+  [...at("tries").children].forEach((step, n) => { step.className = world.done.includes(n) ? "done" : n === next ? "next" : ""; });
+}
+
+function draw() {
+  segments(at("clock"), "clock", STOPS, world.clock, (clock) => tell(() => to({ clock })));
+  segments(at("place"), "place", Object.entries(PLACES).map(([id, [city, , code]]) => [id, city, region(code)]), world.place, (place) => tell(() => to({ place })));
+  segments(at("talks"), "talks", APPS.map((app) => [app, platform(app)]), world.talks, (talks) => { chat(); save({ talks }); tell(() => show()); });
+  segments(at("looks"), "looks", APPS.slice(0, 3).map((app) => [app, platform(app)]), world.looks, (looks) => { before = null; save({ looks }); tell(() => show()); });
 }
 
 at("say").addEventListener("submit", (event) => {
   event.preventDefault();
   const words = at("words").value.trim();
-  if (!words) return;
   at("words").value = "";
-  tell(() => say(words));
+  if (words) tell(() => say(words));
 });
 at("words").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && !event.shiftKey) { event.preventDefault(); at("say").requestSubmit(); }
 });
-at("again").addEventListener("click", () => { conversation += 1; turns = []; at("chat").replaceChildren(); at("words").focus(); });
-at("place").addEventListener("change", () => tell(async () => { await move(); await show(); }));
-at("clock").addEventListener("change", () => tell(show));
-at("looks").addEventListener("change", () => tell(show));
-at("linked").addEventListener("change", () => tell(async () => {
-  if (at("linked").checked) await ask("POST", "/v1/links", { accounts: ["whatsapp:you", "facebook:you", "instagram:you"], at: now() });
-  else for (const account of ["whatsapp:you", "facebook:you", "instagram:you"]) await ask("DELETE", `/v1/links/${account}?at=${now()}`);
-  await show();
-}));
-at("tries").append(...TRIES.map((text) => element("button", { type: "button", class: "plain", onclick: () => tell(() => say(text)) }, text)));
-tell(async () => {
-  at("linked").checked = (await ask("GET", `/v1/persons/facebook:you/profile?at=${now()}`)).accounts.length > 1;
+at("again").addEventListener("click", () => { chat(); at("words").focus(); });
+at("linked").addEventListener("change", () => tell(async () => { await linked(at("linked").checked); await show(true); }));
+at("restart").addEventListener("click", () => tell(async () => { await restart(); chat(); before = null; draw(); await show(); toast("You are somebody new, of whom nothing is known."); }));
+at("prompts").append(...PROMPTS.map((text) => element("button", { type: "button", onclick: () => tell(() => say(text)) }, text)));
+at("tries").append(...TRIES.map(([title, more, work], n) => element("li", {}, element("button", { type: "button", onclick: () => tell(async () => {
+  await work();
+  save({ done: [...new Set([...world.done, n])] });
+  steps();
+}) }, element("span", {}, title), element("small", {}, more)))));
+
+await tell(async () => {
+  await open();
+  draw();
   await show();
   document.body.dataset.ready = "true";
 });
