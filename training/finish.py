@@ -1,6 +1,5 @@
-"""Calibration, thresholds and figures, from what each path said of texts that it had not seen; then the files."""
+"""Calibration, thresholds and figures, from what each path said of the texts that were held out; then the files."""
 import json
-import pathlib
 import pickle
 import struct
 
@@ -127,8 +126,7 @@ def fit_leaves(logits, rows, ids):
 def finish(work, out):
     data = pickle.loads((work / "data.pkl").read_bytes())
     ids = [id_ for id_, _, _ in texts.leaves()]
-    parts = [np.load(work / f"fold-{k}.npz") for k in range(len(list(work.glob("fold-[0-9].npz"))))]
-    part = {k: np.concatenate([p[k] for p in parts]) for k in parts[0].files}
+    part = dict(np.load(work / "held-out.npz"))
     rows = [data["rows"][i] for i in part["rows"]]
     truth = data["truth"]["subjects"][part["rows"]]
     source = np.array([r["source"] for r in rows])
@@ -212,9 +210,6 @@ def finish(work, out):
     print(json.dumps({k: v for k, v in metrics.items() if k != "curve"}, indent=1))
     for point in curve:
         print(point)
-    np.savez(work / "held-out.npz", odds=odds, truth=truth, rows=part["rows"], english=english, whole=whole)
-    if not (work / "judge.pt").exists():
-        return
     model = torch.load(work / "judge.pt", weights_only=False)
     quick, step = torch.load(work / "fast.pt", weights_only=False)
     write(out, model, quick, step, {
@@ -269,7 +264,6 @@ def write(out, model, quick, step, header, metrics):
     body += layer(quick.subjects, 1.0) + layer(quick.leaves, 1.0) + layer(quick.stages, 1.0)
     body += layer(model.subjects, judge.SCALE) + layer(model.leaves, judge.SCALE) + layer(model.stages, judge.SCALE)
     body += blake3.blake3(body).digest()
-    out = pathlib.Path(out)
     (out / "tactful.bin").write_bytes(body)
     size = model.encoder.save(out / "encoder.bin")
     metrics["bytes"] = {"tactful.bin": len(body), "encoder.bin": size}

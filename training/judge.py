@@ -1,5 +1,5 @@
 """Fine-tunes the sentence encoder, with heads for the subjects, the leaves and the stages, on what was labelled by
-reading and what we wrote."""
+reading, what we wrote, and what the teacher says of other texts."""
 import time
 
 import numpy as np
@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from encoder import DIM, Encoder
 
-EPOCHS, RATE, HEAD_RATE, TOKENS_A_BATCH = 4, 5e-4, 3e-3, 2048
+EPOCHS, RATE, HEAD_RATE, TOKENS_A_BATCH = 3, 5e-4, 3e-3, 2048
 # The vectors have length one; scaled, the heads learn as fast as the rest.
 SCALE = 4.0
 LEAVES_SHARE, STAGES_SHARE = 0.5, 0.1
@@ -55,8 +55,8 @@ def leaf_loss(logits, wanted, also):
 
 
 def fit(ids, truth, use, log=print):
-    """truth: subjects (n x 7), leaves (n x leaves + 1, rows of zeros where nobody said), also (lists), stages (n, -1
-    where nobody said). Trains on the rows `use`."""
+    """truth: subjects (n x 7, probabilities), leaves (n x leaves + 1, rows of zeros where nobody said), also (lists),
+    stages (n, -1 where nobody said). Trains on the rows `use`."""
     torch.manual_seed(1)
     rng = np.random.default_rng(1)
     model = Judge(truth["leaves"].shape[1] - 1, truth["stage_count"])

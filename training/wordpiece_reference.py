@@ -3,7 +3,7 @@ import json
 import pathlib
 import random
 
-import train
+import fast
 
 TEXTS = [
     "any good hikes near Boulder for a weekend?", "", "   ", "don't stop", "O'Brien's co-op", "café naïve Zürich", "ÅNGSTRÖM Ñandú",
@@ -14,7 +14,7 @@ TEXTS = [
     "［full width］ＡＢＣ", "\u2028separator", "UPPER lower MiXeD", "knee-pain", "5'4\"", "%%% $$$ ^^^", "\ufffdreplacement",
 ]
 rng = random.Random(3)
-vocabulary = [w for w in train.TOKENIZER.get_vocab() if w.isalpha()]
+vocabulary = [w for w in fast.TOKENIZER.get_vocab() if w.isalpha()]
 vocabulary.sort()
 for n in range(150):
     words = [rng.choice(vocabulary) for _ in range(rng.randint(1, 12))]
@@ -22,5 +22,5 @@ for n in range(150):
 out = pathlib.Path(__file__).parent.parent / "crates" / "reader" / "tests" / "wordpiece.jsonl"
 with open(out, "w", encoding="utf-8") as lines:
     for text in TEXTS:
-        ids = train.TOKENIZER.encode(text, add_special_tokens=False).ids
+        ids = fast.TOKENIZER.encode(text, add_special_tokens=False).ids
         lines.write(json.dumps({"text": text, "ids": ids}) + "\n")
