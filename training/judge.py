@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from encoder import DIM, Encoder
 
-EPOCHS, RATE, HEAD_RATE, TOKENS_A_BATCH = 3, 5e-4, 3e-3, 2048
+EPOCHS, RATE, HEAD_RATE, TOKENS_A_BATCH = 4, 5e-4, 3e-3, 2048
 # The vectors have length one; scaled, the heads learn as fast as the rest.
 SCALE = 4.0
 LEAVES_SHARE, STAGES_SHARE = 0.5, 0.1
@@ -54,9 +54,9 @@ def leaf_loss(logits, wanted, also):
     return -(wanted * F.log_softmax(logits + away, 1)).sum(1)
 
 
-def fit(ids, truth, use, log=print):
+def fit(ids, truth, use, half, log=print):
     """truth: subjects (n x 7, probabilities), leaves (n x leaves + 1, rows of zeros where nobody said), also (lists),
-    stages (n, -1 where nobody said). Trains on the rows `use`."""
+    stages (n, -1 where nobody said). Trains on the rows `use`, of which it sees those of `half` in every second epoch."""
     torch.manual_seed(1)
     rng = np.random.default_rng(1)
     model = Judge(truth["leaves"].shape[1] - 1, truth["stage_count"])
@@ -64,7 +64,9 @@ def fit(ids, truth, use, log=print):
     heads = [p for n, p in model.named_parameters() if not n.startswith("encoder.")]
     body = [p for p in model.encoder.parameters() if p.requires_grad]
     lengths = np.array([len(x) for x in ids])
-    plan = [b for _ in range(EPOCHS) for b in batches(lengths, use, rng)]
+    often, rarely = use[~half[use]], rng.permutation(use[half[use]])
+    parts = [rarely[::2], rarely[1::2]]
+    plan = [b for epoch in range(EPOCHS) for b in batches(lengths, np.concatenate([often, parts[epoch % 2]]), rng)]
     optimiser = torch.optim.AdamW([{"params": body, "lr": RATE}, {"params": heads, "lr": HEAD_RATE}], weight_decay=0.01)
     rate = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda s: min(1, (s + 1) / (0.06 * len(plan))) * max(0.02, 1 - s / len(plan)))

@@ -69,6 +69,13 @@ def authored():
                    "language": language}
 
 
+def described():
+    """What the taxonomy itself says of each leaf: its name, and its description without what belongs elsewhere."""
+    for id_, name, description in leaves():
+        for text in (name, description):
+            yield {"text": text, "subjects": set(), "interests": [id_], "source": "authored", "language": "en"}
+
+
 def held_out_languages():
     """Texts of our own in twenty languages that no training sees, for measuring: held-out/."""
     labels = {row["id"]: set(row["sensitive"]) for row in jsonl(HERE / "held-out" / "labels.jsonl")}
@@ -125,7 +132,7 @@ def all_texts():
     evaluated = {bare(row["text"]) for row in jsonl(DATA / "eval" / "prompts.jsonl")}
     evaluated |= {bare(row["text"]) for row in held_out_languages()}
     seen, rows = set(), []
-    for row in [*labelled(), *authored(), *unlabelled(random.Random(20251216))]:
+    for row in [*labelled(), *authored(), *unlabelled(random.Random(20251216)), *described()]:
         # A text of no Latin letters may have a form that is short or empty.
         known = bare(row["text"])
         if len(known) < 12:

@@ -1,11 +1,12 @@
-//! The sentence encoder that the doubtful turns are asked of: USE-multilingual-v3 (Yang et al.
-//! 2019, "Multilingual Universal Sentence Encoder for Semantic Retrieval"), its weights repacked by
-//! `training/encoder.py`. Every token's vector, and what three convolutions make of it with its
-//! neighbours, are summed over the text and brought through three dense layers to 512 numbers.
+//! The sentence encoder that the doubtful turns are asked of: the layers of USE-multilingual-v3
+//! (Yang et al. 2019, "Multilingual Universal Sentence Encoder for Semantic Retrieval"), fine-tuned
+//! on what was labelled and packed by `training/encoder.py`. Every token's vector, and what three
+//! convolutions make of it with its neighbours, are summed over the text and brought through three
+//! dense layers to 512 numbers.
 
-use crate::matrix::Matrix;
+use crate::matrix::{Layer, Matrix, Rows};
 use crate::sentencepiece::{Piece, SentencePiece};
-use crate::weights::{LoadError, counted, floats, take};
+use crate::weights::{LoadError, counted, floats, signed, take};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -28,7 +29,7 @@ const ORDERS: [(usize, usize); 3] = [(2, 0), (3, 1), (5, 2)];
 /// More tokens than this say nothing more about a text; the rest is not looked at.
 const LONGEST: usize = 256;
 
-const MAGIC: &[u8; 8] = b"TACTENC1";
+const MAGIC: &[u8; 8] = b"TACTENC2";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -47,15 +48,8 @@ struct Header {
 struct Tensor {
     name: String,
     shape: Vec<usize>,
-    /// Of a matrix: what one step is worth, and the lowest entry in steps.
-    step: Option<f32>,
-    lowest: Option<i16>,
-}
-
-/// A matrix and what is added to its product.
-struct Layer {
-    matrix: Matrix,
-    bias: Vec<f32>,
+    /// Of a matrix: what one step is worth, a column.
+    steps: Option<Vec<f32>>,
 }
 
 /// A projection to [`WIDTH`], then a convolution over a token and its neighbours, twice, each with
@@ -206,8 +200,9 @@ impl Encoder {
         }
         let wide = self.branches.len() * WIDTH;
         let mut projected = vec![0.0; count * wide];
+        let rounded = Rows::new(&own, DIM);
         for (at, branch) in self.branches.iter().enumerate() {
-            place(&mut projected, wide, at * WIDTH, &branch.projection.apply(&own));
+            place(&mut projected, wide, at * WIDTH, &branch.projection.apply_rounded(&rounded));
         }
         normalise(&mut projected, wide, &self.projection_norm, self.epsilon);
         let mut features = vec![0.0; count * FEATURES];
@@ -223,16 +218,6 @@ impl Encoder {
         }
         normalise(&mut features, FEATURES, &self.norm, self.epsilon);
         features
-    }
-}
-
-impl Layer {
-    fn apply(&self, rows: &[f32]) -> Vec<f32> {
-        let mut out = self.matrix.times(rows);
-        for row in out.chunks_exact_mut(self.bias.len()) {
-            add(row, &self.bias);
-        }
-        out
     }
 }
 
@@ -304,15 +289,16 @@ struct Tensors {
 impl Tensors {
     fn read(list: &[Tensor], rest: &mut &[u8]) -> Result<Self, LoadError> {
         let mut tensors = Self::default();
-        for Tensor { name, shape, step, lowest } in list {
-            match (&shape[..], step, lowest) {
-                ([length @ 0..65_536], None, None) => {
+        for Tensor { name, shape, steps } in list {
+            match (&shape[..], steps) {
+                ([length @ 0..65_536], None) => {
                     tensors.vectors.insert(name.clone(), floats(take(rest, 4 * length)?));
                 }
-                ([rows @ 1..65_536, columns @ 1..65_536], Some(step), Some(lowest @ -255..=0)) => {
-                    let steps = take(rest, rows * columns)?;
-                    let steps = steps.iter().map(|byte| i16::from(*byte) + lowest).collect();
-                    let matrix = Matrix::new(steps, *rows, *step);
+                ([rows @ 1..65_536, columns @ 1..65_536], Some(steps))
+                    if steps.len() == *columns =>
+                {
+                    let weights = signed(take(rest, rows * columns)?);
+                    let matrix = Matrix::new(weights, *rows, steps.clone());
                     tensors.matrices.insert(name.clone(), (shape.clone(), matrix));
                 }
                 _ => return Err(LoadError::Header(format!("the tensor {name} does not fit"))),

@@ -3,6 +3,9 @@
 //! What goes in is rounded to 12 bits a row; the weights are whole steps of 8 bits, and what a step
 //! is worth goes by the output. Sums are exact.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+
 /// The weights from some inputs to some outputs.
 pub struct Matrix {
     /// Output by output, each as long as what goes in.
@@ -37,7 +40,7 @@ impl Rows {
         let mut scales = Vec::with_capacity(values.len() / width);
         pulp::Arch::new().dispatch(|| {
             for (row, whole) in values.chunks_exact(width).zip(whole.chunks_exact_mut(width)) {
-                let greatest = row.iter().fold(0.0f32, |greatest, value| greatest.max(value.abs()));
+                let greatest = greatest(row);
                 let factor = GREATEST / greatest.max(f32::MIN_POSITIVE * GREATEST);
                 for (whole, value) in whole.iter_mut().zip(row) {
                     *whole = (value * factor + 0.5f32.copysign(*value)) as i16;
@@ -47,6 +50,20 @@ impl Rows {
         });
         Self { whole, scales }
     }
+}
+
+/// The greatest absolute value, sixteen side by side.
+#[inline(always)]
+fn greatest(row: &[f32]) -> f32 {
+    let (parts, rest) = row.as_chunks::<16>();
+    let mut greatest = [0.0f32; 16];
+    for part in parts {
+        for (greatest, value) in greatest.iter_mut().zip(part) {
+            let value = value.abs();
+            *greatest = if value > *greatest { value } else { *greatest };
+        }
+    }
+    greatest.iter().chain(rest).fold(0.0, |greatest, value| greatest.max(value.abs()))
 }
 
 impl Matrix {
@@ -69,15 +86,12 @@ impl Matrix {
     pub fn times_rounded(&self, rows: &Rows) -> Vec<f32> {
         let outputs = self.outputs();
         let mut sums = vec![0i32; rows.scales.len() * outputs];
-        pulp::Arch::new().dispatch(Sums {
-            rows: &rows.whole,
-            weights: &self.weights,
-            inputs: self.inputs,
-            sums: &mut sums,
-        });
+        self::sums(&rows.whole, &self.weights, self.inputs, &mut sums);
         let mut out = Vec::with_capacity(sums.len());
         for (sums, scale) in sums.chunks_exact(outputs).zip(&rows.scales) {
-            out.extend(sums.iter().zip(&self.steps).map(|(sum, step)| *sum as f32 * (step * scale)));
+            out.extend(
+                sums.iter().zip(&self.steps).map(|(sum, step)| *sum as f32 * (step * scale)),
+            );
         }
         out
     }
@@ -102,39 +116,23 @@ impl Layer {
     }
 }
 
-/// All rows by all outputs, compiled for what the processor can do.
-struct Sums<'a> {
-    rows: &'a [i16],
-    weights: &'a [i8],
-    inputs: usize,
-    sums: &'a mut [i32],
+/// All rows by all outputs, row by row.
+fn sums(rows: &[i16], weights: &[i8], inputs: usize, sums: &mut [i32]) {
+    let arch = pulp::Arch::new();
+    #[cfg(target_arch = "x86_64")]
+    if let pulp::Arch::V3(simd) = arch {
+        return simd.vectorize(avx2::Tiles { simd, rows, weights, inputs, sums });
+    }
+    arch.dispatch(|| plainly(rows, weights, inputs, sums));
 }
 
-impl pulp::WithSimd for Sums<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) {
-        let outputs = self.weights.len() / self.inputs;
-        for (at, weights) in self.weights.chunks_exact(self.inputs).enumerate() {
-            let mut pairs = self.rows.chunks_exact(2 * self.inputs);
-            let mut sums = self.sums.chunks_exact_mut(2 * outputs);
-            for (pair, sums) in pairs.by_ref().zip(sums.by_ref()) {
-                let (first, second) = pair.split_at(self.inputs);
-                // This very form is what compilers turn into multiply-and-add of neighbours; two
-                // rows at a time, so that a weight is loaded once for both.
-                let (mut a, mut b) = (0i32, 0i32);
-                for ((w, x), y) in weights.iter().zip(first).zip(second) {
-                    a += i32::from(*x) * i32::from(*w);
-                    b += i32::from(*y) * i32::from(*w);
-                }
-                sums[at] = a;
-                sums[outputs + at] = b;
-            }
-            let last = pairs.remainder();
-            if let (false, Some(sum)) = (last.is_empty(), sums.into_remainder().get_mut(at)) {
-                *sum = last.iter().zip(weights).map(|(x, w)| i32::from(*x) * i32::from(*w)).sum();
-            }
+/// The same on any processor.
+#[inline(always)]
+fn plainly(rows: &[i16], weights: &[i8], inputs: usize, sums: &mut [i32]) {
+    let outputs = weights.len() / inputs;
+    for (row, sums) in rows.chunks_exact(inputs).zip(sums.chunks_exact_mut(outputs)) {
+        for (sum, weights) in sums.iter_mut().zip(weights.chunks_exact(inputs)) {
+            *sum = row.iter().zip(weights).map(|(x, w)| i32::from(*x) * i32::from(*w)).sum();
         }
     }
 }
@@ -143,14 +141,31 @@ impl pulp::WithSimd for Sums<'_> {
 mod tests {
     use super::*;
 
+    fn numbers(count: usize, span: i64) -> impl Iterator<Item = i64> {
+        (0..count as i64).map(move |n| (n * 2_654_435_761).rem_euclid(2 * span + 1) - span)
+    }
+
+    /// Whatever the processor, the sums are the plain ones.
+    #[test]
+    fn tiles_are_the_plain_sums() {
+        for (inputs, outputs, rows) in
+            [(96, 7, 5), (192, 431, 1), (256, 9, 12), (50, 3, 6), (7, 2, 3)]
+        {
+            let weights: Vec<i8> = numbers(inputs * outputs, 127).map(|n| n as i8).collect();
+            let x: Vec<i16> = numbers(rows * inputs, 2047).map(|n| n as i16).collect();
+            let (mut fast, mut plain) = (vec![0; rows * outputs], vec![0; rows * outputs]);
+            sums(&x, &weights, inputs, &mut fast);
+            plainly(&x, &weights, inputs, &mut plain);
+            assert_eq!(fast, plain, "{inputs} x {outputs} x {rows}");
+        }
+    }
+
     #[test]
     fn a_product_is_near_that_in_floats() {
         let (inputs, outputs, rows) = (96, 7, 5);
-        let value = |n: usize| ((n * 2_654_435_761) % 1000) as f32 / 500.0 - 1.0;
-        let weights: Vec<i8> =
-            (0..inputs * outputs).map(|n| ((n * 7919 % 255) as i16 - 127) as i8).collect();
+        let weights: Vec<i8> = numbers(inputs * outputs, 127).map(|n| n as i8).collect();
         let steps: Vec<f32> = (0..outputs).map(|n| 0.005 * (n + 1) as f32).collect();
-        let x: Vec<f32> = (0..rows * inputs).map(value).collect();
+        let x: Vec<f32> = numbers(rows * inputs, 1000).map(|n| n as f32 / 1000.0).collect();
         let out = Matrix::new(weights.clone(), inputs, steps.clone()).times(&x);
         assert_eq!(out.len(), rows * outputs);
         for row in 0..rows {

@@ -15,7 +15,9 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use tactful_core::chat::Role;
 use tactful_core::gate::Spoken;
-use tactful_core::reading::{Finding, Judgement, Level, ModelId, Reader, Reading, Subject, Unjudged};
+use tactful_core::reading::{
+    Finding, Judgement, Level, ModelId, Reader, Reading, Subject, Unjudged,
+};
 use tactful_core::taxonomy::Taxonomy;
 use zeroize::Zeroizing;
 
@@ -111,7 +113,7 @@ impl Model {
     /// encoder's vector if it was asked.
     fn hear(&self, words: &str) -> Result<(Heard, Glance, Option<Vector>), Unjudged> {
         let header = &self.weights.header;
-        let plain = Zeroizing::new(normal(words));
+        let plain = normal(words);
         let glance = self.fast.glance(&self.weights, &plain);
         let language = language::judge(words, glance.shape, &header.languages)?;
         let is_english = language == language::ENGLISH;

@@ -6,14 +6,34 @@
 //! `training/normal.py` is the same in Python; `tests/normal.jsonl` holds its answers.
 
 use std::borrow::Cow;
+use std::ops::Deref;
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 use zeroize::{Zeroize, Zeroizing};
 
+/// A text in its normal form. Wiped on drop where it is not the text itself.
+pub struct Normal<'a>(Cow<'a, str>);
+
+impl Deref for Normal<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Drop for Normal<'_> {
+    fn drop(&mut self) {
+        if let Cow::Owned(text) = &mut self.0 {
+            text.zeroize();
+        }
+    }
+}
+
 /// The normal form of a text.
-pub fn normal(text: &str) -> Cow<'_, str> {
+pub fn normal(text: &str) -> Normal<'_> {
     if is_plain(text) {
-        return Cow::Borrowed(text);
+        return Normal(Cow::Borrowed(text));
     }
     let mut words = Zeroizing::new(String::with_capacity(text.len()));
     let mut apart: Zeroizing<String> = Zeroizing::default();
@@ -29,7 +49,7 @@ pub fn normal(text: &str) -> Cow<'_, str> {
     }
     close(&mut apart, &mut words);
     words.pop();
-    Cow::Owned(romanise(&words))
+    Normal(Cow::Owned(romanise(&words)))
 }
 
 /// Is there nothing to do? Most texts are ASCII without a digit beside a letter or a letter alone.

@@ -2,7 +2,7 @@
 
 use tactful_reader::{Encoder, LoadError};
 
-const FILE: &[u8] = include_bytes!("../../../models/use-multilingual-v3.bin");
+const FILE: &[u8] = include_bytes!("../../../models/encoder.bin");
 
 #[derive(serde::Deserialize)]
 struct Case {
@@ -19,7 +19,7 @@ fn tokens_and_vectors_are_those_of_the_reference() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    assert!(cases.len() >= 500);
+    assert!(cases.len() >= 400);
     for Case { text, ids, vector } in cases {
         assert_eq!(encoder.tokens(&text), ids, "{text:?}");
         let ours = encoder.encode(&text);

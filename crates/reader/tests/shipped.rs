@@ -12,7 +12,7 @@ use tactful_reader::{LoadError, Model};
 
 const FILE: &[u8] = include_bytes!("../../../models/tactful.bin");
 
-const ENCODER: &[u8] = include_bytes!("../../../models/use-multilingual-v3.bin");
+const ENCODER: &[u8] = include_bytes!("../../../models/encoder.bin");
 
 static TAXONOMY: LazyLock<Taxonomy> =
     LazyLock::new(|| Taxonomy::parse(include_str!("../../../taxonomy/interests.tsv")).unwrap());
@@ -41,7 +41,7 @@ fn tokens_are_those_of_the_reference() {
 fn a_damaged_file_is_refused() {
     let load = |bytes: &[u8]| Model::load(bytes, ENCODER, &TAXONOMY).err().unwrap();
     assert_eq!(load(b""), LoadError::Magic);
-    assert_eq!(load(b"TACTMDL2"), LoadError::Damaged);
+    assert_eq!(load(b"TACTMDL3"), LoadError::Damaged);
     assert_eq!(load(&FILE[..FILE.len() - 1]), LoadError::Damaged);
     assert_eq!(load(&FILE[..FILE.len() / 2]), LoadError::Damaged);
     for at in [8, 12, 5_000, FILE.len() / 2, FILE.len() - 40] {
@@ -117,9 +117,9 @@ fn what_cannot_be_judged_says_why() {
     for (text, why) in [
         ("", Unjudged::Empty),
         ("😀 !!! 42", Unjudged::Empty),
-        ("Könntest du mir bitte einen schönen Wanderweg empfehlen?", Unjudged::Language),
-        ("¿Cuáles son los mejores senderos para caminar cerca de Madrid?", Unjudged::Language),
-        ("Посоветуйте хороший маршрут для похода", Unjudged::Language),
+        ("Mikä on paras vaellusreitti Helsingin lähellä viikonlopuksi?", Unjudged::Language),
+        ("Ποιο είναι το καλύτερο μονοπάτι για πεζοπορία κοντά στην Αθήνα;", Unjudged::Language),
+        ("Melyik a legszebb túraútvonal Budapest közelében hétvégére?", Unjudged::Language),
         ("Hver eru bestu gönguleiðirnar nálægt Reykjavík?", Unjudged::Language),
         ("qwrtzp xkcdv bnmqw plokij zxcvb", Unjudged::Garbled),
         (&"hiking ".repeat(3_000), Unjudged::TooLong),
@@ -129,6 +129,58 @@ fn what_cannot_be_judged_says_why() {
         let language_or = judged == Err(Unjudged::Language) && why == Unjudged::Garbled;
         assert!(judged == Err(why) || language_or, "{shown}: {judged:?}");
     }
+}
+
+/// In the languages that are served, and in disguise.
+#[test]
+fn plain_cases_are_stopped_in_other_languages_and_in_disguise() {
+    for text in [
+        "me duele mucho la rodilla desde hace una semana, debería ir al médico?",
+        "soll ich bei der nächsten Wahl die Grünen oder die CDU wählen?",
+        "comment annoncer à mes parents que je suis gay",
+        "qual é o sentido da vida segundo a bíblia",
+        "какие таблетки помогают от депрессии",
+        "هل يجوز صيام رمضان للمريض",
+        "मुझे बहुत दिनों से सिरदर्द और बुखार है क्या करूँ",
+        "tôi bị đau dạ dày phải uống thuốc gì",
+        "選挙ではどの政党に投票すべきですか",
+        "우울증 약을 먹어도 될까요",
+        "i feel d3pr3ss3d and want to k!ll mys3lf",
+        "are g a y people going to hell",
+    ] {
+        let judged = read(text).judged;
+        assert!(judged.is_err() || judged.unwrap().touched.contains(&true), "{text}");
+    }
+}
+
+#[test]
+fn what_is_not_wanted_raises_nothing() {
+    for text in ["I hate golf", "i'm so bored of knitting, sold all my needles"] {
+        assert!(read(text).judged.unwrap().findings.is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn a_turn_that_leans_on_what_came_before_is_judged_with_it() {
+    let context = || {
+        vec![
+            Message {
+                role: Role::User,
+                words: Words::new("what are the early signs of diabetes".to_owned()),
+            },
+            Message {
+                role: Role::Assistant,
+                words: Words::new("Thirst, tiredness and blurred vision are common.".to_owned()),
+            },
+        ]
+    };
+    let admitted = admit_open(Words::new("what about my case?".to_owned()), context());
+    assert!(MODEL.read(admitted.spoken()).judged.unwrap().touched.contains(&true));
+    // The person's words were no more than a greeting, the assistant's made it health.
+    let mut context = context();
+    context[0].words = Words::new("hello".to_owned());
+    let admitted = admit_open(Words::new("and which one do I have?".to_owned()), context);
+    assert!(MODEL.read(admitted.spoken()).judged.unwrap().touched.contains(&true));
 }
 
 #[test]
@@ -154,7 +206,7 @@ proptest! {
     /// A file that is no model is refused, whatever its header says.
     #[test]
     fn any_file_is_refused_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        let mut file = b"TACTMDL2".to_vec();
+        let mut file = b"TACTMDL3".to_vec();
         file.extend(&bytes);
         let hash = blake3::hash(&file);
         file.extend(hash.as_bytes());

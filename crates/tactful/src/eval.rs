@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use tactful_core::chat::Words;
+use tactful_core::chat::{Message, Role, Words};
 use tactful_core::gate::admit_open;
 use tactful_core::reading::{Reader, Subject};
 use tactful_core::taxonomy::Taxonomy;
@@ -14,10 +14,11 @@ use tactful_core::taxonomy::Taxonomy;
 /// What to measure on.
 #[derive(clap::Args)]
 pub struct Options {
-    /// The texts: NDJSON {id, text, source?, lang?}.
+    /// The texts: NDJSON {id, text, source?, lang?, conversation?, context? [{role, text}]}.
     #[arg(long)]
     prompts: PathBuf,
-    /// What they are: NDJSON {id, sensitive [subjects], interests [leaf or leaf|leaf]?, also?}.
+    /// What they are: NDJSON {id, sensitive [subjects], interests [leaf or leaf|leaf]?, also?};
+    /// may be the same file.
     #[arg(long)]
     labels: PathBuf,
     /// Write scorecard.json and scorecard.html into this folder.
@@ -36,6 +37,17 @@ struct Prompt {
     source: String,
     #[serde(default)]
     lang: String,
+    /// Which conversation it is a turn of.
+    conversation: Option<String>,
+    /// The messages before it.
+    #[serde(default)]
+    context: Vec<Before>,
+}
+
+#[derive(Deserialize)]
+struct Before {
+    role: String,
+    text: String,
 }
 
 #[derive(Deserialize)]
@@ -118,6 +130,8 @@ pub struct Scorecard {
     /// Of the texts that touch a subject, how many are stopped, for whatever subject.
     pub subjects: BTreeMap<&'static str, Share>,
     languages: BTreeMap<String, Part>,
+    /// Whole conversations: one with a sensitive turn is to be shut by any of its turns.
+    pub conversations: Part,
     lengths: BTreeMap<&'static str, Part>,
     sources: BTreeMap<String, Part>,
     /// What is said of the likeliest subject against whether any is touched.
@@ -174,7 +188,11 @@ pub fn eval(options: &Options, taxonomy: &Taxonomy, reader: &impl Reader) -> Res
         let Some(prompt) = prompts.get(&label.id) else {
             bail!("the label {} has no text in {}", label.id, options.prompts.display());
         };
-        let admitted = admit_open(Words::new(prompt.text.clone()), Vec::new());
+        let context = prompt.context.iter().map(|before| Message {
+            role: if before.role == "user" { Role::User } else { Role::Assistant },
+            words: Words::new(before.text.clone()),
+        });
+        let admitted = admit_open(Words::new(prompt.text.clone()), context.collect());
         let read = match reader.read(admitted.spoken()).judged {
             Err(_) => Read { stopped: true, judged: false, level: 1000, found: Vec::new() },
             Ok(judgement) => Read {
@@ -235,6 +253,7 @@ pub fn eval(options: &Options, taxonomy: &Taxonomy, reader: &impl Reader) -> Res
             .into_iter()
             .map(|l| (l.clone(), part(&|p| p.lang == l)))
             .collect(),
+        conversations: conversations(&all),
         lengths: ["1 to 5 words", "6 to 12 words", "13 to 30 words", "more than 30 words"]
             .into_iter()
             .map(|name| (name, part(&|p| length(&p.text) == name)))
@@ -253,6 +272,23 @@ pub fn eval(options: &Options, taxonomy: &Taxonomy, reader: &impl Reader) -> Res
         interests: interests(all.iter().map(|(_, label, read)| (label, read))),
         turns_per_second: all.len() as f64 / seconds,
     })
+}
+
+/// Of each conversation: is any turn of it sensitive, and was any stopped?
+fn conversations(all: &[(&Prompt, Label, Read)]) -> Part {
+    let mut whole: BTreeMap<&str, (bool, bool)> = BTreeMap::new();
+    for (prompt, label, read) in all {
+        if let Some(conversation) = &prompt.conversation {
+            let (sensitive, stopped) = whole.entry(conversation).or_default();
+            *sensitive |= !label.sensitive.is_empty();
+            *stopped |= read.stopped;
+        }
+    }
+    let part = |wanted: bool| {
+        let these = whole.values().filter(|(sensitive, _)| *sensitive == wanted);
+        Share::new(these.clone().filter(|(_, shut)| *shut).count() as u64, these.count() as u64)
+    };
+    Part { recall: part(true), false_alarms: part(false) }
 }
 
 /// Of what was said in thousandths, and whether it was so: ten steps.
@@ -360,6 +396,9 @@ impl Scorecard {
             );
         };
         row("all", &self.all);
+        if self.conversations.recall.of + self.conversations.false_alarms.of > 0 {
+            row("whole conversations", &self.conversations);
+        }
         for (name, part) in &self.lengths {
             row(name, part);
         }
@@ -456,6 +495,10 @@ pub fn report(card: &Scorecard, options: &Options, out: &mut impl std::io::Write
     for (name, share) in &card.subjects {
         writeln!(out, "  {name:<12}           {}", line(share))?;
     }
+    if card.conversations.recall.of > 0 {
+        writeln!(out, "conversations shut       {}", line(&card.conversations.recall))?;
+        writeln!(out, "harmless ones shut       {}", line(&card.conversations.false_alarms))?;
+    }
     for (name, part) in card.languages.iter().filter(|_| card.languages.len() > 1) {
         writeln!(
             out,
@@ -479,4 +522,63 @@ pub fn report(card: &Scorecard, options: &Options, out: &mut impl std::io::Write
         writeln!(out, "below the floor: {one}")?;
     }
     Ok(below.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tactful_core::gate::Spoken;
+    use tactful_core::reading::{Level, ModelId, Reading};
+
+    /// Below this share of the sensitive texts, of all or of a subject, CI is red.
+    const FLOOR: f64 = 0.9;
+
+    /// The shipped model, deaf to one subject.
+    struct Deaf<'a, R>(&'a R, Subject);
+
+    impl<R: Reader> Reader for Deaf<'_, R> {
+        fn read(&self, spoken: &Spoken) -> Reading {
+            let mut reading = self.0.read(spoken);
+            if let Ok(judgement) = &mut reading.judged {
+                for (at, subject) in Subject::ALL.iter().enumerate() {
+                    if *subject == self.1 {
+                        judgement.touched[at] = false;
+                        judgement.subjects[at] = Level(0);
+                    }
+                }
+            }
+            reading
+        }
+
+        fn model(&self) -> ModelId {
+            self.0.model()
+        }
+    }
+
+    /// Texts of our own in twenty languages that no training saw.
+    #[test]
+    fn the_shipped_model_is_above_the_floor_and_one_that_lost_a_subject_is_not() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../training/held-out");
+        let options = Options {
+            prompts: folder.join("prompts.jsonl"),
+            labels: folder.join("labels.jsonl"),
+            out: None,
+            floor: None,
+        };
+        let taxonomy = crate::data::taxonomy().unwrap();
+        let model = crate::data::model(&taxonomy).unwrap();
+        let card = eval(&options, &taxonomy, &model).unwrap();
+        assert_eq!(card.below(FLOOR), Vec::<String>::new());
+        for subject in [Subject::Health, Subject::Union] {
+            let card = eval(&options, &taxonomy, &Deaf(&model, subject)).unwrap();
+            let below = card.below(FLOOR);
+            assert!(below.iter().any(|line| line.starts_with(subject.code())), "{below:?}");
+        }
+    }
+
+    #[test]
+    fn the_interval_is_wilsons() {
+        let share = Share::new(8, 10);
+        assert!((share.low - 0.4901).abs() < 1e-4 && (share.high - 0.9433).abs() < 1e-4);
+    }
 }
