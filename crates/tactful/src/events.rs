@@ -274,7 +274,7 @@ impl<'a> Line<'a> {
             "notice" => self.notice(keyring, account()?, at()?),
             "choice" => {
                 let (account, at) = (account()?, at()?);
-                let wish = word("chats", self.chats, Wish::parse, "in, out")?;
+                let wish = word("chats", self.chats, Wish::parse, "in, out, pause, resume")?;
                 Ok(Event::Choice(account.tag(keyring), account.platform, at, wish))
             }
             "preference" => self.preference(keyring, taxonomy, account()?, at()?),

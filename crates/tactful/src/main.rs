@@ -12,6 +12,7 @@ mod items;
 #[cfg(test)]
 mod laws;
 mod lines;
+mod notices;
 mod segments;
 mod serve;
 mod show;
@@ -361,6 +362,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
                 at: at.unwrap_or_else(Timestamp::now),
                 place,
                 friends: friends.into_iter().collect(),
+                opted_out: false,
             };
             let (slots, views) = show::recommend(&mut data, &inventory, &policy, &request)?;
             if record {

@@ -36,7 +36,9 @@ impl Server {
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let mut began = String::new();
         let url = loop {
-            let line = lines.next().unwrap_or_else(|| panic!("it ended: {began}")).unwrap();
+            let line = lines.next();
+            assert!(line.is_some(), "it ended: {began}");
+            let line = line.unwrap().unwrap();
             if let Some(url) = line.strip_prefix("listening on ") {
                 break url.to_owned();
             }
