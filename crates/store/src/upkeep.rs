@@ -61,6 +61,23 @@ impl Store {
         })
     }
 
+    /// How many rows are held that no reading sees: of shut conversations, and of what was taken back.
+    /// None, unless a writer that knew of neither put them there.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub fn held_unseen(&mut self) -> Result<u64, StoreError> {
+        let rows = self.engine.query(
+            "SELECT count(*) FROM contribution c WHERE EXISTS (SELECT 1 FROM seal s \
+             WHERE s.shard = c.shard AND s.conversation = c.conversation) \
+             OR EXISTS (SELECT 1 FROM forgotten f WHERE f.shard = c.shard AND f.target IN \
+             (c.account, c.conversation, c.event, c.account || ':' || c.interest) \
+             AND f.until >= c.at)",
+            &[],
+        )?;
+        Ok(rows.first().map_or(Ok(0), |row| row.integer(0))?.unsigned_abs())
+    }
+
     /// Copies the store to a new file while others read and write it: one consistent state.
     ///
     /// # Errors

@@ -392,6 +392,8 @@ pub fn take_in(
         }
     }
     data.store.put_items(&batch)?;
+    // A server that runs beside this looks at them again.
+    data.store.set_note(crate::serve::ITEMS_CHANGED, &jiff::Timestamp::now().to_string())?;
     if let Some(currency) = currency {
         data.store.set_note("currency", &currency)?;
     }

@@ -8,6 +8,7 @@ mod demo;
 mod figures;
 mod intake;
 mod log;
+mod openapi;
 mod pages;
 mod problem;
 mod proxy;
@@ -501,13 +502,8 @@ async fn gpc_support(State(app): State<Arc<App>>) -> axum::Json<serde_json::Valu
 }
 
 fn router(app: Arc<App>) -> Router {
-    let (api, mut document) = api::router().split_for_parts();
-    document.info = utoipa::openapi::InfoBuilder::new()
-        .title("Tactful")
-        .version(env!("CARGO_PKG_VERSION"))
-        .description(Some("Interests from chats with an assistant, and what they may be used for."))
-        .build();
-    let document = document.to_pretty_json().unwrap_or_default();
+    let (api, described) = api::router().split_for_parts();
+    let document = openapi::document(&described);
     let known = api
         .merge(proxy::router())
         .layer(axum::extract::DefaultBodyLimit::disable())

@@ -30,6 +30,30 @@ use zeroize::Zeroizing;
 type AppState = State<Arc<App>>;
 type Who = Extension<Caller>;
 
+/// What the path names, or a problem.
+#[derive(axum::extract::FromRequestParts)]
+#[from_request(via(axum::extract::Path), rejection(Problem))]
+struct Path<T>(T);
+
+/// What the query names, or a problem.
+#[derive(axum::extract::FromRequestParts)]
+#[from_request(via(axum::extract::Query), rejection(Problem))]
+struct Query<T>(T);
+
+impl From<axum::extract::rejection::PathRejection> for Problem {
+    fn from(_: axum::extract::rejection::PathRejection) -> Self {
+        Self::bad("the path: expected UTF-8, as /openapi.json has it")
+    }
+}
+
+impl From<axum::extract::rejection::QueryRejection> for Problem {
+    fn from(_: axum::extract::rejection::QueryRejection) -> Self {
+        Self::bad(
+            "the query: a part is missing, stands twice or is of another kind than /openapi.json says",
+        )
+    }
+}
+
 /// The routes with what describes them.
 pub fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
@@ -96,10 +120,13 @@ fn account(text: &str) -> Result<Account, Problem> {
 }
 
 fn instant(at: Option<&str>) -> Result<Timestamp, Problem> {
+    let fits = |at: &Timestamp| crate::events::INSTANTS.contains(&at.as_second());
     match at {
         None => Ok(Timestamp::now()),
-        Some(text) => text.parse().map_err(|_| {
-            Problem::bad("`at`: expected an RFC 3339 instant, such as 2026-01-15T09:00:00Z")
+        Some(text) => text.parse().ok().filter(fits).ok_or_else(|| {
+            Problem::bad(
+                "`at`: expected an RFC 3339 instant from 1970 to 2199, such as 2026-01-15T09:00:00Z",
+            )
         }),
     }
 }

@@ -1,13 +1,13 @@
 //! Items, and the campaigns that pay for some of them.
 
-use super::{AppState, Who, object};
+use super::{AppState, Path, Who, object};
 use crate::identity::valid_id;
 use crate::items::CampaignTerms;
 use crate::serve::access::Scope;
 use crate::serve::problem::Problem;
 use crate::serve::{App, Pool};
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use serde::Serialize;

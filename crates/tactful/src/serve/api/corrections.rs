@@ -1,10 +1,10 @@
 //! What a person wants: preferences, and the choice about chats.
 
-use super::{AppState, Who, account, instant, object, take_json};
+use super::{AppState, Path, Who, account, instant, object, take_json};
 use crate::serve::problem::Problem;
 use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;

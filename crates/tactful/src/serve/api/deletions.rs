@@ -1,11 +1,11 @@
 //! Deleting, with a receipt.
 
-use super::{AppState, At, Who, account, instant, take_one};
+use super::{AppState, At, Path, Query, Who, account, instant, take_one};
 use crate::events::Event;
 use crate::identity::Account;
 use crate::serve::problem::Problem;
 use crate::serve::{App, Pool};
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::{Extension, Json};
 use jiff::Timestamp;
 use serde::Serialize;

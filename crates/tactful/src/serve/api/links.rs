@@ -1,11 +1,11 @@
 //! The accounts center: which accounts are one person's.
 
-use super::{AppState, At, Who, account, instant, object, take_json};
+use super::{AppState, At, Path, Query, Who, account, instant, object, take_json};
 use crate::serve::Pool;
 use crate::serve::problem::Problem;
 use crate::show::AccountView;
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use serde::Deserialize;

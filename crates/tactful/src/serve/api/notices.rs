@@ -1,6 +1,6 @@
 //! Notices: their texts, who is due, how far each has come, and the inbox in the app.
 
-use super::{AppState, At, Who, account, instant, object, take_one};
+use super::{AppState, At, Path, Query, Who, account, instant, object, take_one};
 use crate::events::{Event, primary_language};
 use crate::identity::{Account, valid_id};
 use crate::notices::{Notice, lint};
@@ -8,7 +8,7 @@ use crate::serve::access::Scope;
 use crate::serve::problem::Problem;
 use crate::serve::{App, Pool};
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use futures_util::StreamExt;

@@ -1,10 +1,10 @@
 //! What is held of a person: the profile, and all of it.
 
-use super::{AppState, At, Who, account, instant};
+use super::{AppState, At, Path, Query, Who, account, instant};
 use crate::serve::Pool;
 use crate::serve::problem::Problem;
 use crate::show::{ProfileView, profile_view};
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::{Extension, Json};
 use jiff::Timestamp;
 use serde_json::{Value, json};

@@ -1,12 +1,12 @@
 //! Interests for the ad world: ids of the IAB's taxonomies, and nothing else.
 
-use super::{AppState, At, Who, account, instant, object};
+use super::{AppState, At, Path, Query, Who, account, instant, object};
 use crate::segments;
 use crate::serve::access::Scope;
 use crate::serve::problem::Problem;
 use crate::serve::{Pool, signals};
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::{Extension, Json};
 use serde::Deserialize;

@@ -1,6 +1,6 @@
 //! Slates out; what was shown or clicked in.
 
-use super::{AppState, Who, account, instant, object};
+use super::{AppState, Path, Query, Who, account, instant, object};
 use crate::data::Data;
 use crate::identity::{Account, valid_id};
 use crate::serve::access::Scope;
@@ -8,7 +8,7 @@ use crate::serve::problem::Problem;
 use crate::serve::{App, Pool, signals};
 use crate::show::{self, Request, SlotView};
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::{Extension, Json};
 use jiff::Timestamp;
