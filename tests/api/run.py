@@ -1,9 +1,10 @@
 """The official OpenAI clients through the proxy, and the API against its own description.
 
-`python run.py BINARY [--node FOLDER]`: starts the server and a local upstream, and stops both.
+`python run.py BINARY`: starts the server and a local upstream, and stops both.
 """
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -114,7 +115,8 @@ def described(server):
                "--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,unsupported_method",
                "--exclude-tag", "proxy", "--max-examples", "25", "--seed", "20251216", "--phases", "examples,coverage,fuzzing",
                "--suppress-health-check", "all", "--no-color"]
-    subprocess.run(command, check=True, timeout=1200)
+    environment = {**os.environ, "SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HERE)}
+    subprocess.run(command, check=True, timeout=1200, env=environment, cwd=server.log.name.rsplit("/", 1)[0])
 
 
 def main():

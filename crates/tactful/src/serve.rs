@@ -187,9 +187,12 @@ impl Pool {
                 Some(data) => data,
                 None => (app.data.open)()?,
             };
-            let done = work(&app, &mut data)?;
-            app.data.idle.lock().unwrap_or_else(PoisonError::into_inner).push(data);
-            Ok(done)
+            let done = work(&app, &mut data);
+            // A store that failed is not used again: whatever was wrong with it goes with it.
+            if done.as_ref().err().is_none_or(|problem| !problem.is_ours()) {
+                app.data.idle.lock().unwrap_or_else(PoisonError::into_inner).push(data);
+            }
+            done
         });
         done.await.map_err(|error| Problem::ours(&error))?
     }

@@ -3,4 +3,5 @@
 
 mod contract;
 mod engines;
+mod migrations;
 mod register;

@@ -60,6 +60,9 @@ const OURS: [(&str, &str); 6] = [
     ("Tactful-Gpp", "a GPP string"),
 ];
 
+/// How an account is written.
+const ACCOUNT: &str = "^[a-z0-9_-]{1,24}:[^\\x00-\\x1f\\x7f]{1,60}$";
+
 /// The document, as it is served.
 pub fn document(api: &OpenApi) -> String {
     let Ok(mut document) = serde_json::to_value(api) else { return String::new() };
@@ -79,6 +82,13 @@ pub fn document(api: &OpenApi) -> String {
         let area = path.split('/').nth(2).unwrap_or_default().to_owned();
         for operation in operations.as_object_mut().into_iter().flat_map(Map::values_mut) {
             operation["tags"] = json!([area]);
+            for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+                match parameter["name"].as_str() {
+                    Some("account") => parameter["schema"]["pattern"] = json!(ACCOUNT),
+                    Some("at") => parameter["schema"]["format"] = json!("date-time"),
+                    _ => {}
+                }
+            }
             complete(&mut operation["responses"]);
         }
     }

@@ -46,6 +46,11 @@ impl Problem {
         Self { retry_after: Some(1), ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail) }
     }
 
+    /// Is it this side that failed?
+    pub fn is_ours(&self) -> bool {
+        self.status >= 500
+    }
+
     /// Something of ours failed; the log says what.
     pub fn ours(error: &dyn std::fmt::Display) -> Self {
         let at = jiff::Timestamp::now().to_string();

@@ -87,8 +87,9 @@ fn nothing_is_smuggled_through_the_proxy() {
 
 #[test]
 fn a_body_that_is_too_long_or_broken_is_refused_in_the_shape_of_its_route() {
+    let place = Place::new();
     let server =
-        Server::start(&Place::new(), &["--policy", POLICY, "--upstream", "http://127.0.0.1:9/v1"]);
+        Server::start(&place, &["--policy", POLICY, "--upstream", "http://127.0.0.1:9/v1"]);
     let host = server.host().to_owned();
     // By its own word, and without one.
     for (path, openai) in [("/v1/events", false), ("/v1/chat/completions", true)] {
@@ -131,7 +132,8 @@ fn a_body_that_is_too_long_or_broken_is_refused_in_the_shape_of_its_route() {
 
 #[test]
 fn a_title_is_text_wherever_it_comes_out() {
-    let server = Server::start(&Place::new(), &["--policy", POLICY]);
+    let place = Place::new();
+    let server = Server::start(&place, &["--policy", POLICY]);
     let title = "</script><img src=x onerror=alert(1)>\u{202e}";
     let item =
         json!({"id": "<b>", "kind": "group", "title": title, "created": "2025-12-01T00:00:00Z"});
@@ -158,7 +160,8 @@ fn ten_thousand_slow_connections_shut_nobody_out() {
     let limit = rlimit::increase_nofile_limit(20_000).unwrap();
     // Both ends need a file each; where the system allows fewer, fewer are opened.
     let count = 10_000.min(limit.saturating_sub(1_000)) as usize;
-    let server = Server::start(&Place::new(), &["--policy", POLICY]);
+    let place = Place::new();
+    let server = Server::start(&place, &["--policy", POLICY]);
     json_of(server.post("/v1/events", &json!(known("whatsapp:1", "US"))));
     let mut slow = Vec::new();
     for n in 0..count {

@@ -69,7 +69,8 @@ fn a_campaign_is_paused_and_its_budget_changed_from_the_next_slate_on() {
 
 #[test]
 fn a_report_is_of_fifty_people_or_not_told() {
-    let server = Server::start(&Place::new(), &["--policy", POLICY]);
+    let place = Place::new();
+    let server = Server::start(&place, &["--policy", POLICY]);
     put_items(&server, &[ad("a", "one"), ad("b", "one")]);
     let show = |people: std::ops::Range<u32>, item: &str| {
         let impressions: Vec<Value> = people

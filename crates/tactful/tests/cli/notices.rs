@@ -18,7 +18,8 @@ fn in_days(days: i64) -> String {
 
 #[test]
 fn a_notice_in_the_inbox_lets_chats_be_used_once_it_was_seen_and_its_lead_is_over() {
-    let server = Server::start(&Place::new(), &["--policy", POLICY]);
+    let place = Place::new();
+    let server = Server::start(&place, &["--policy", POLICY]);
     // Where AI chats are not named on the first screen, it is refused.
     let vague = json!({"title": "A change", "first_screen": "We use your info in new ways.", "body": "AI chats"});
     let refused = server.put("/v1/notices/chats/1/en", &vague).send().unwrap();

@@ -24,7 +24,8 @@ fn interests(server: &Server, account: &str, at: &str) -> usize {
 
 #[test]
 fn a_pause_holds_under_every_policy_and_what_was_said_meanwhile_is_never_learned() {
-    let server = Server::start(&Place::new(), &["--policy", POLICY]);
+    let place = Place::new();
+    let server = Server::start(&place, &["--policy", POLICY]);
     told(&server, "whatsapp:1");
     assert_eq!(heard(&server, "whatsapp:1", "t1", NOW), "used");
     // The policy as announced leaves no choice …
@@ -46,7 +47,8 @@ fn a_pause_holds_under_every_policy_and_what_was_said_meanwhile_is_never_learned
 
 #[test]
 fn reasons_links_and_advertisers() {
-    let server = Server::start(&Place::new(), &["--demo"]);
+    let place = Place::new();
+    let server = Server::start(&place, &["--demo"]);
     assert_eq!(server.say("whatsapp:you", HIKE, NOW), "used");
     let asked = json!({"account": "whatsapp:you", "surfaces": ["ads"], "k": 5, "at": LATER});
     let slate =
@@ -82,7 +84,8 @@ fn reasons_links_and_advertisers() {
 
 #[test]
 fn only_topics_leave_and_ids_or_segments_never_both() {
-    let server = Server::start(&Place::new(), &["--policy", POLICY]);
+    let place = Place::new();
+    let server = Server::start(&place, &["--policy", POLICY]);
     told(&server, "whatsapp:1");
     assert_eq!(heard(&server, "whatsapp:1", "t1", NOW), "used");
     let asked = json!({"account": "whatsapp:1", "conversation": "c1", "property_id": "p", "placement_id": "s", "at": LATER});
