@@ -9,6 +9,12 @@ use zeroize::Zeroize;
 pub struct Tag(pub u128);
 
 impl Tag {
+    /// A tag as it is written: 32 hex digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        digits.then(|| u128::from_str_radix(text, 16).ok().map(Self)).flatten()
+    }
+
     /// The shard that holds what belongs to this tag: its first 12 bits, 0 to 4095.
     pub fn shard(self) -> u16 {
         (self.0 >> 116) as u16

@@ -30,7 +30,7 @@ pub enum Refusal {
     UnderAge,
     /// No notice that counts had been delivered early enough.
     NoNotice,
-    /// The person had opted out.
+    /// The person had opted out, or paused.
     OptedOut,
     /// The person had not opted in.
     NotOptedIn,
@@ -256,6 +256,9 @@ fn under_age(policy: &Policy, standing: &Standing, _: &Facts) -> Option<Refusal>
 fn told_and_willing(policy: &Policy, standing: &Standing, facts: &Facts) -> Option<Refusal> {
     if !standing.told {
         return Some(Refusal::NoNotice);
+    }
+    if standing.paused {
+        return Some(Refusal::OptedOut);
     }
     let choosing = standing.region.map(|region| policy.permission(region, facts.at).choice);
     match (choosing, standing.wish) {

@@ -152,14 +152,14 @@ fn chats_may_be_used(policy: &Policy, person: &Person, now: Timestamp) -> bool {
     for member in &person.members {
         let standing = member.history.standing(policy, now);
         let young = standing.age.is_some_and(|age| age < policy.min_age);
-        if policy.min_age > 0 && (young || standing.likely_minor) {
+        if standing.paused || policy.min_age > 0 && (young || standing.likely_minor) {
             return false;
         }
         let Some(region) = standing.region else { continue };
         known = true;
         let permission = policy.permission(region, now);
-        let paused = permission.choice != Choosing::None && standing.wish == Some(Wish::Out);
-        if !permission.apply || paused {
+        let out = permission.choice != Choosing::None && standing.wish == Some(Wish::Out);
+        if !permission.apply || out {
             return false;
         }
     }

@@ -63,13 +63,19 @@ pub struct NoticeFact {
     pub channel: Channel,
 }
 
-/// What the person said about the use of chats.
+/// What the person said about the use of chats. Ordered by strictness, so that of two that were
+/// said at the same instant the stricter one counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Wish {
     /// Use them.
     In,
-    /// Do not.
+    /// Do not, where the policy leaves a choice.
     Out,
+    /// The pause is over.
+    Resume,
+    /// Not for now: nothing is learned, and nothing that was learned is used. Every policy leaves
+    /// a pause to the person.
+    Pause,
 }
 
 impl Wish {
@@ -78,12 +84,19 @@ impl Wish {
         match self {
             Self::In => "in",
             Self::Out => "out",
+            Self::Resume => "resume",
+            Self::Pause => "pause",
         }
     }
 
     /// The wish of a name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::In, Self::Out].into_iter().find(|w| w.as_str() == name)
+        [Self::In, Self::Out, Self::Resume, Self::Pause].into_iter().find(|w| w.as_str() == name)
+    }
+
+    /// Is it about a pause, rather than the choice that a policy may leave?
+    fn is_pause(self) -> bool {
+        matches!(self, Self::Resume | Self::Pause)
     }
 }
 
@@ -170,6 +183,8 @@ pub struct Standing {
     pub told: bool,
     /// The last choice about chats.
     pub wish: Option<Wish>,
+    /// Did the person pause, and not resume?
+    pub paused: bool,
     /// The account was deleted at this instant.
     pub forgotten: Option<Timestamp>,
 }
@@ -190,14 +205,18 @@ impl History {
             age: self.latest(at, |fact| fact.birth_date).into_iter().max().map(|b| age(b, at)),
             likely_minor: minors.contains(&true),
             told,
-            wish: self
-                .choices
-                .iter()
-                .filter(|(said, _)| *said <= at && self.holds(*said))
-                .max()
-                .map(|(_, wish)| *wish),
+            wish: self.last_wish(at, false),
+            paused: self.last_wish(at, true) == Some(Wish::Pause),
             forgotten: self.forgotten,
         }
+    }
+
+    fn last_wish(&self, at: Timestamp, pause: bool) -> Option<Wish> {
+        let said = self
+            .choices
+            .iter()
+            .filter(|(said, wish)| *said <= at && self.holds(*said) && wish.is_pause() == pause);
+        said.max().map(|(_, wish)| *wish)
     }
 
     /// The account's language at an instant, as `account` events named it.

@@ -87,7 +87,22 @@ fn region(history: &mut History, code: &str) {
     history.facts[0].region = Region::new(code);
 }
 
-const CASES: [Case; 33] = [
+const CASES: [Case; 35] = [
+    Case {
+        name: "paused, though the policy leaves no choice",
+        policy: announced,
+        change: |_, h| choose(h, "2025-12-19T00:00:00Z", Wish::Pause),
+        expected: Some(Refusal::OptedOut),
+    },
+    Case {
+        name: "the pause was over",
+        policy: announced,
+        change: |_, h| {
+            choose(h, "2025-12-18T00:00:00Z", Wish::Pause);
+            choose(h, "2025-12-19T00:00:00Z", Wish::Resume);
+        },
+        expected: None,
+    },
     Case { name: "usual", policy: announced, change: |_, _| {}, expected: None },
     Case {
         name: "said to people",

@@ -112,6 +112,7 @@ fn ad(id: &str) -> Item {
         currency: "USD".to_owned(),
         budget: 5_000_000,
         frequency_cap: Some(FrequencyCap { count: 2, days: 1 }),
+        paused: false,
     };
     Item { campaign: Some(campaign), ..item(id, Surface::Ads) }
 }
@@ -129,7 +130,12 @@ fn every_exclusion_decides_a_case() {
     let shown = [("a".to_owned(), vec![now() - jiff::SignedDuration::from_hours(1); 2])].into();
     let spent = [("a".to_owned(), 5_000_000)].into();
     let us = tactful_core::chat::Region::new("US").unwrap();
+    let mut paused = ad("a");
+    if let Some(campaign) = &mut paused.campaign {
+        campaign.paused = true;
+    }
     let cases = [
+        (here.clone(), paused, Exclusion::Paused),
         (
             Setting { now: "2025-01-01T00:00:00Z".parse().unwrap(), ..here.clone() },
             item("a", Surface::Posts),

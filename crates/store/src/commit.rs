@@ -90,7 +90,7 @@ const POSITION: &str = "INSERT INTO log_position (log, position, complete) VALUE
     ON CONFLICT (log) DO UPDATE SET position = excluded.position, complete = excluded.complete";
 
 /// What deleting an account empties besides its rows.
-const OF_AN_ACCOUNT: [&str; 7] = [
+const OF_AN_ACCOUNT: [&str; 9] = [
     "DELETE FROM account_fact WHERE shard = $1 AND account = $2 AND at <= $3",
     "DELETE FROM notice WHERE shard = $1 AND account = $2 AND delivered <= $3",
     "DELETE FROM choice WHERE shard = $1 AND account = $2 AND at <= $3",
@@ -98,6 +98,8 @@ const OF_AN_ACCOUNT: [&str; 7] = [
     "DELETE FROM membership WHERE shard = $1 AND account = $2 AND at <= $3",
     "DELETE FROM unlinking WHERE shard = $1 AND account = $2 AND at <= $3",
     "DELETE FROM shown WHERE shard = $1 AND account = $2 AND at <= $3",
+    "DELETE FROM click WHERE shard = $1 AND account = $2 AND at <= $3",
+    "DELETE FROM delivery WHERE shard = $1 AND account = $2 AND at <= $3",
 ];
 
 impl Store {

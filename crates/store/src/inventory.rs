@@ -103,6 +103,14 @@ impl Store {
             .collect()
     }
 
+    /// Takes an item away. Was it there?
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub fn remove_item(&mut self, item: &str) -> Result<bool, StoreError> {
+        Ok(self.engine.execute("DELETE FROM item WHERE item = $1", &[item.into()])? > 0)
+    }
+
     /// Records slots as shown. A slot that was recorded before is not counted or charged again.
     ///
     /// # Errors

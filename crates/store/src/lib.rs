@@ -10,6 +10,8 @@ mod commit;
 mod people;
 pub mod inventory;
 pub mod overview;
+mod campaigns;
+pub mod notices;
 mod upkeep;
 
 use engine::{Engine, Postgresql, Sqlite};
@@ -43,9 +45,12 @@ fn reason(error: &postgres::Error) -> String {
 /// (About 400 bytes a row: 400 kB an account.)
 pub const ROWS_PER_ACCOUNT: usize = 1024;
 
-/// The schema's version; `migrations/` has a file for each.
-const SCHEMA: &str = "1";
-const MIGRATION: &str = include_str!("../migrations/0001_facts.sql");
+/// The steps from an empty store to the schema of this version, which is as many steps. A store
+/// that an earlier version made is brought up when it is opened.
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../migrations/0001_facts.sql"),
+    include_str!("../migrations/0002_notices_and_campaigns.sql"),
+];
 
 /// An open store. Every thread opens its own.
 pub struct Store {
@@ -83,28 +88,46 @@ impl Store {
                  WHERE table_name = 'meta' AND table_schema = current_schema()"
             }
         };
+        // Most stores are as this version wants them: these are opened without waiting for a writer.
+        let there = self.engine.query(found, &[])?;
+        if there.first().map(|row| row.integer(0)).transpose()? == Some(1)
+            && self.note("schema")?.is_some_and(|version| version == MIGRATIONS.len().to_string())
+        {
+            return Ok(());
+        }
         self.engine.transaction(|engine| {
             if let Engine::Postgresql(_) = engine {
                 // Two processes that start at once: one makes the tables, the other waits.
                 engine.script("SELECT pg_advisory_xact_lock(7408)")?;
             }
             let there = engine.query(found, &[])?;
-            if there.first().map(|row| row.integer(0)).transpose()? == Some(0) {
-                engine.script(MIGRATION)?;
+            let made = match there.first().map(|row| row.integer(0)).transpose()? {
+                Some(0) | None => 0,
+                Some(_) => {
+                    let schema = "SELECT value FROM meta WHERE name = 'schema'";
+                    let rows = engine.query(schema, &[])?;
+                    let version = rows.first().map(|row| row.text(0)).transpose()?.unwrap_or("");
+                    let known = version.parse().ok().filter(|n| *n <= MIGRATIONS.len());
+                    known.ok_or_else(|| {
+                        StoreError::Mismatch(format!(
+                            "the data has schema {version}, this version reads schema {}",
+                            MIGRATIONS.len()
+                        ))
+                    })?
+                }
+            };
+            for migration in &MIGRATIONS[made..] {
+                engine.script(migration)?;
+            }
+            if made < MIGRATIONS.len() {
                 engine.execute(
-                    "INSERT INTO meta (name, value) VALUES ('schema', $1)",
-                    &[SCHEMA.into()],
+                    "INSERT INTO meta (name, value) VALUES ('schema', $1) \
+                     ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                    &[MIGRATIONS.len().to_string().as_str().into()],
                 )?;
             }
             Ok(())
-        })?;
-        match self.note("schema")? {
-            Some(version) if version == SCHEMA => Ok(()),
-            other => Err(StoreError::Mismatch(format!(
-                "the data has schema {}, this version reads schema {SCHEMA}",
-                other.unwrap_or_default()
-            ))),
-        }
+        })
     }
 
     /// A note that is kept under a name: the policy in force, the mark of the key.

@@ -89,7 +89,11 @@ impl Store {
         rows.iter().map(|row| row.tag(0)).collect()
     }
 
-    fn platform(&mut self, account: Tag) -> Result<Option<Name>, StoreError> {
+    /// The app of an account; `None` when nothing is held of it.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub fn platform(&mut self, account: Tag) -> Result<Option<Name>, StoreError> {
         const PLATFORM: [&str; 4] = [
             "SELECT platform FROM contribution WHERE shard = $1 AND account = $2 LIMIT 1",
             "SELECT platform FROM account_fact WHERE shard = $1 AND account = $2 LIMIT 1",

@@ -45,10 +45,11 @@ impl Store {
     pub fn sweep(&mut self, now: Timestamp, retention_days: u16) -> Result<Swept, StoreError> {
         let kept = SignedDuration::from_hours(24 * i64::from(retention_days));
         let before = time(now.checked_sub(kept).unwrap_or(Timestamp::MIN));
-        let steps: [(&str, &str, Value); 4] = [
+        let steps: [(&str, &str, Value); 5] = [
             ("contribution", "DELETE FROM contribution WHERE at <= $1", before.clone()),
             ("forgotten", "DELETE FROM forgotten WHERE until <= $1", before.clone()),
-            ("shown", "DELETE FROM shown WHERE at <= $1", before),
+            ("shown", "DELETE FROM shown WHERE at <= $1", before.clone()),
+            ("click", "DELETE FROM click WHERE at <= $1", before),
             ("seal", "DELETE FROM seal WHERE expires <= $1", time(now)),
         ];
         self.engine.transaction(|engine| {
@@ -58,6 +59,55 @@ impl Store {
             }
             Ok(swept)
         })
+    }
+
+    /// How many rows are held that no reading sees: of shut conversations, and of what was taken back.
+    /// None, unless a writer that knew of neither put them there.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub fn held_unseen(&mut self) -> Result<u64, StoreError> {
+        let rows = self.engine.query(
+            "SELECT count(*) FROM contribution c WHERE EXISTS (SELECT 1 FROM seal s \
+             WHERE s.shard = c.shard AND s.conversation = c.conversation) \
+             OR EXISTS (SELECT 1 FROM forgotten f WHERE f.shard = c.shard AND f.target IN \
+             (c.account, c.conversation, c.event, c.account || ':' || c.interest) \
+             AND f.until >= c.at)",
+            &[],
+        )?;
+        Ok(rows.first().map_or(Ok(0), |row| row.integer(0))?.unsigned_abs())
+    }
+
+    /// Copies the store to a new file while others read and write it: one consistent state.
+    ///
+    /// # Errors
+    /// When the file is there already, the engine refuses, or it is PostgreSQL, whose own tools
+    /// (`pg_dump`) do this.
+    pub fn back_up(&mut self, to: &str) -> Result<(), StoreError> {
+        match &self.engine {
+            Engine::Sqlite(_) => {
+                self.engine.execute("VACUUM INTO $1", &[to.into()])?;
+                Ok(())
+            }
+            Engine::Postgresql(_) => Err(StoreError::Mismatch(
+                "a PostgreSQL database is backed up by its own tools, such as pg_dump".to_owned(),
+            )),
+        }
+    }
+
+    /// Does the file hold together? Every page and every index is looked at.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn check(&mut self) -> Result<(), StoreError> {
+        if let Engine::Sqlite(_) = &self.engine {
+            let found = self.engine.query("PRAGMA integrity_check", &[])?;
+            match found.first().map(|row| row.text(0)).transpose()? {
+                Some("ok") => {}
+                _ => return Err(StoreError::Corrupt("the file is damaged".to_owned())),
+            }
+        }
+        Ok(())
     }
 
     /// Every table with its columns, by name.

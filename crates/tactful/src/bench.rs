@@ -1,6 +1,8 @@
 //! `tactful bench`: this build on this machine. Every figure is the median of several runs, with
 //! the floor or the rival that it is to be read against measured in the same run.
 
+mod serving;
+
 use crate::data::{Data, model};
 use crate::events::Line;
 use crate::ingest::{Options as IngestOptions, ingest};
@@ -43,7 +45,31 @@ pub struct Options {
     /// Items of the two inventories.
     #[arg(long, value_delimiter = ',', default_values_t = [10_000, 1_000_000])]
     items: Vec<usize>,
+    /// Measure the server under load instead: itself on one core, its clients on another.
+    #[arg(long)]
+    server: bool,
 }
+
+/// What was measured: in process, or of the server.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub enum Figures {
+    /// In process.
+    InProcess(Box<Measured>),
+    /// Of the server.
+    Server(serving::Served),
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InProcess(measured) => measured.fmt(f),
+            Self::Server(served) => served.fmt(f),
+        }
+    }
+}
+
+pub use serving::floor;
 
 /// What was measured.
 #[derive(Serialize)]
@@ -125,10 +151,13 @@ fn rate(runs: usize, units: usize, mut work: impl FnMut() -> Result<()>) -> Resu
 ///
 /// # Errors
 /// When a folder for temporary files cannot be used.
-pub fn bench(options: &Options) -> Result<Measured> {
+pub fn bench(options: &Options) -> Result<Figures> {
     let folder = std::env::temp_dir().join(format!("tactful-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
-    let measured = measure(options, &folder);
+    let measured = match options.server {
+        true => serving::measure(&folder, options.runs.max(1)).map(Figures::Server),
+        false => measure(options, &folder).map(|m| Figures::InProcess(Box::new(m))),
+    };
     std::fs::remove_dir_all(&folder)?;
     measured
 }

@@ -200,14 +200,13 @@ fn word<T>(
     parse(&string(field, value)?).ok_or_else(|| bad(field, format!("expected one of {known}")))
 }
 
-/// The first and the last instant that an event may have.
-const FROM: i64 = 0;
-const UNTIL: i64 = 7_258_118_400; // 2200-01-01T00:00:00Z
+/// The instants that an event may have, in seconds: up to 2200-01-01T00:00:00Z.
+pub const INSTANTS: std::ops::Range<i64> = 0..7_258_118_400;
 
 fn instant(field: &'static str, value: Field) -> Result<Timestamp, BadLine> {
     let expected = "expected an RFC 3339 instant from 1970 to 2199, such as 2026-01-15T09:00:00Z";
     let instant: Timestamp = string(field, value)?.parse().map_err(|_| bad(field, expected))?;
-    match (FROM..UNTIL).contains(&instant.as_second()) {
+    match INSTANTS.contains(&instant.as_second()) {
         true => Ok(instant),
         false => Err(bad(field, expected)),
     }
@@ -274,7 +273,7 @@ impl<'a> Line<'a> {
             "notice" => self.notice(keyring, account()?, at()?),
             "choice" => {
                 let (account, at) = (account()?, at()?);
-                let wish = word("chats", self.chats, Wish::parse, "in, out")?;
+                let wish = word("chats", self.chats, Wish::parse, "in, out, pause, resume")?;
                 Ok(Event::Choice(account.tag(keyring), account.platform, at, wish))
             }
             "preference" => self.preference(keyring, taxonomy, account()?, at()?),

@@ -6,9 +6,9 @@ use crate::identity::valid_id;
 use crate::ingest::Trouble;
 use crate::lines::{LONGEST_LINE, Lines, open};
 use anyhow::{Context, Result, bail};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use tactful_core::chat::{Region, Words};
 use tactful_core::ranking::inventory::Inventory;
@@ -212,8 +212,75 @@ fn campaign(surface: Surface, value: &Value) -> Result<(Option<Campaign>, Vec<St
             budget => millionths("campaign.budget", budget)?,
         },
         frequency_cap,
+        paused: false,
     };
     Ok((Some(campaign), interests))
+}
+
+/// What is said of a campaign beside its ads: it holds for all of them. Money is in units of the
+/// store's currency.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CampaignTerms {
+    /// Who pays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advertiser: Option<String>,
+    /// The most that a response is worth.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bid: Option<f64>,
+    /// The most that may be spent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget: Option<f64>,
+    /// Is it held back for now?
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused: Option<bool>,
+}
+
+impl CampaignTerms {
+    /// The terms as the store keeps them.
+    ///
+    /// # Errors
+    /// When another version wrote them.
+    pub fn kept(body: &str) -> Result<Self> {
+        serde_json::from_str(body).context("the terms of a campaign in the store")
+    }
+
+    /// These, and what they leave out as it was.
+    #[must_use]
+    pub fn over(self, before: Self) -> Self {
+        Self {
+            advertiser: self.advertiser.or(before.advertiser),
+            bid: self.bid.or(before.bid),
+            budget: self.budget.or(before.budget),
+            paused: self.paused.or(before.paused),
+        }
+    }
+
+    /// Do they make sense?
+    ///
+    /// # Errors
+    /// The field that does not.
+    pub fn check(&self) -> Result<(), BadLine> {
+        for (field, value) in [("bid", self.bid), ("budget", self.budget)] {
+            value.map(|value| millionths(field, &value.into())).transpose()?;
+        }
+        match &self.advertiser {
+            Some(advertiser) if !valid_id(advertiser) => {
+                Err(bad("advertiser", "expected 1 to 256 bytes without control characters"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn hold_for(&self, campaign: &mut Campaign) {
+        let millionths = |value: Option<f64>| value.map(|value| (value * 1e6).round() as u64);
+        campaign.bid = millionths(self.bid).unwrap_or(campaign.bid);
+        campaign.budget = millionths(self.budget).unwrap_or(campaign.budget);
+        campaign.paused = self.paused.unwrap_or(campaign.paused);
+        if let Some(advertiser) = &self.advertiser {
+            campaign.advertiser.clone_from(advertiser);
+        }
+    }
 }
 
 /// What an item is about. Nothing, when it touches a protected subject or cannot be judged: then
@@ -325,6 +392,8 @@ pub fn take_in(
         }
     }
     data.store.put_items(&batch)?;
+    // A server that runs beside this looks at them again.
+    data.store.set_note(crate::serve::ITEMS_CHANGED, &jiff::Timestamp::now().to_string())?;
     if let Some(currency) = currency {
         data.store.set_note("currency", &currency)?;
     }
@@ -336,13 +405,22 @@ pub fn take_in(
 /// # Errors
 /// When the store refuses, or holds an item that this version did not write.
 pub fn inventory(data: &mut Data) -> Result<Inventory> {
+    let terms = data.store.campaigns()?;
+    let terms = terms.into_iter().map(|(id, body)| Ok((id, CampaignTerms::kept(&body)?)));
+    let terms = terms.collect::<Result<BTreeMap<_, _>>>()?;
     let mut items = Vec::new();
     for stored in data.store.items()? {
         let parsed = parse(stored.body.as_bytes()).map_err(|_| {
             anyhow::anyhow!("the store holds an item that this version cannot read")
         })?;
         let interests = stored.found.iter().map(|(interest, weight, _)| (*interest, *weight));
-        items.push(Item { interests: interests.collect(), ..parsed.item });
+        let mut item = Item { interests: interests.collect(), ..parsed.item };
+        if let Some(campaign) = &mut item.campaign
+            && let Some(terms) = terms.get(&campaign.id)
+        {
+            terms.hold_for(campaign);
+        }
+        items.push(item);
     }
     Ok(Inventory::build(items, data.taxonomy.leaves().len()))
 }

@@ -450,7 +450,7 @@ proptest! {
         };
         let inventory = Inventory::build((0..60).map(item), count);
         let account = a.parse::<crate::identity::Account>().unwrap().tag(&world.data.keyring);
-        let request = Request { account, surface: Surface::Groups, k: 20, at: instant(NOW), place: None, friends: BTreeSet::new() };
+        let request = Request { account, surface: Surface::Groups, k: 20, at: instant(NOW), place: None, friends: BTreeSet::new(), opted_out: false };
         let (slots, views) = recommend(&mut world.data, &inventory, &world.policy, &request).unwrap();
         let person = world.data.store.person(account, instant(NOW), world.policy.cross_platform).unwrap();
         let lens = Lens::new(&world.policy, &person, instant(NOW));

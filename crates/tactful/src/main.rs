@@ -1,6 +1,8 @@
 //! `tactful`: what people ask an assistant, as a short list of interests, and the interests as
 //! better ads, posts, reels and groups.
 
+mod audit;
+mod backup;
 mod bench;
 mod convert;
 mod data;
@@ -12,9 +14,11 @@ mod items;
 #[cfg(test)]
 mod laws;
 mod lines;
+mod notices;
 mod segments;
 mod serve;
 mod show;
+mod simulate;
 mod tour;
 mod understand;
 
@@ -154,6 +158,33 @@ enum Command {
         #[command(flatten)]
         output: Output,
     },
+    /// Ask of every row that is held whether it stands under the policy in force.
+    Audit {
+        /// The instant (RFC 3339); now, unless it is said.
+        #[arg(long)]
+        at: Option<Timestamp>,
+        /// Ask with this policy instead of the one in force.
+        #[arg(long)]
+        policy: Option<PathBuf>,
+        #[command(flatten)]
+        place: DataArgs,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Copy the data into a folder, while the server runs. The key is no part of it.
+    Backup {
+        /// The folder.
+        to: PathBuf,
+        #[command(flatten)]
+        place: DataArgs,
+    },
+    /// Put a backup into a data folder that holds none.
+    Restore {
+        /// The folder of the backup.
+        from: PathBuf,
+        #[command(flatten)]
+        place: DataArgs,
+    },
     /// Turn conversations {id, turns [{role, text}], kind} into a log of events.
     Convert {
         /// The conversations (NDJSON; gzip is recognised).
@@ -162,6 +193,9 @@ enum Command {
         #[arg(long)]
         out: Option<PathBuf>,
     },
+    /// An empty handler, for `bench --server` to measure against.
+    #[command(hide = true)]
+    Floor,
     /// Measure this build on this machine.
     Bench {
         #[command(flatten)]
@@ -177,6 +211,24 @@ enum PolicyCommand {
     Check {
         /// The file.
         file: PathBuf,
+    },
+    /// Say what another policy would have changed: over logs, or over the rows that are held.
+    Simulate {
+        /// The other policy.
+        #[arg(long)]
+        with: PathBuf,
+        /// Logs to take in under both, into folders that are thrown away.
+        logs: Vec<PathBuf>,
+        /// The instant of the profiles (RFC 3339); now, unless it is said.
+        #[arg(long)]
+        at: Option<Timestamp>,
+        /// Compare with this policy instead of the one in force.
+        #[arg(long)]
+        policy: Option<PathBuf>,
+        #[command(flatten)]
+        place: DataArgs,
+        #[command(flatten)]
+        output: Output,
     },
 }
 
@@ -361,6 +413,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
                 at: at.unwrap_or_else(Timestamp::now),
                 place,
                 friends: friends.into_iter().collect(),
+                opted_out: false,
             };
             let (slots, views) = show::recommend(&mut data, &inventory, &policy, &request)?;
             if record {
@@ -405,6 +458,44 @@ fn run(cli: Cli) -> Result<ExitCode> {
             write!(out, "{policy}")?;
             ExitCode::SUCCESS
         }
+        Command::Policy {
+            what: PolicyCommand::Simulate { with, logs, at, policy, place, output },
+        } => {
+            let mut data = place.open(false)?;
+            let (now, (with, _)) = (data.policy(policy.as_ref())?, data::read_policy(&with)?);
+            let at = at.unwrap_or_else(Timestamp::now);
+            let simulated = simulate::simulate(&mut data, [&now, &with], &logs, at)?;
+            match output.format {
+                Format::Json => json(&mut out, &simulated)?,
+                Format::Text => write!(out, "{simulated}")?,
+            }
+            ExitCode::SUCCESS
+        }
+        Command::Audit { at, policy, place, output } => {
+            let mut data = place.open(false)?;
+            let policy = data.policy(policy.as_ref())?;
+            let found = audit::audit(&mut data, &policy, at.unwrap_or_else(Timestamp::now))?;
+            match output.format {
+                Format::Json => json(&mut out, &found)?,
+                Format::Text => write!(out, "{found}")?,
+            }
+            if found.holds() { ExitCode::SUCCESS } else { ExitCode::from(SOME_BAD) }
+        }
+        Command::Backup { to, place } => {
+            backup::back_up(&mut place.open(false)?, &to)?;
+            writeln!(out, "backed up into {}; the key is kept apart", to.display())?;
+            ExitCode::SUCCESS
+        }
+        Command::Restore { from, place } => {
+            backup::restore(&from, &place.folder, place.key.as_deref())?;
+            writeln!(
+                out,
+                "restored into {}; what was deleted since the backup is there again until its \
+                 deletions are taken in once more (tactful ingest)",
+                place.folder.display()
+            )?;
+            ExitCode::SUCCESS
+        }
         Command::Sweep { at, place, output } => {
             let mut data = place.open(false)?;
             let policy = data.policy(None)?;
@@ -431,6 +522,10 @@ fn run(cli: Cli) -> Result<ExitCode> {
                 }
                 None => convert::convert(&file, &mut out)?,
             }
+            ExitCode::SUCCESS
+        }
+        Command::Floor => {
+            bench::floor()?;
             ExitCode::SUCCESS
         }
         Command::Bench { options, output } => {

@@ -4,11 +4,12 @@
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use tactful_core::profile::{Profile, UNIT};
-use tactful_core::taxonomy::Taxonomy;
+use tactful_core::taxonomy::{Interest, Taxonomy};
 
-/// AdCOM's numbers of the IAB's Audience Taxonomy 1.1 and Content Taxonomy 3.1.
+/// AdCOM's number of the IAB's Audience Taxonomy 1.1.
 const AUDIENCE: u32 = 4;
-const CONTENT: u32 = 9;
+/// AdCOM's number of the IAB's Content Taxonomy 3.1.
+pub const CONTENT: u32 = 9;
 
 /// An interest weaker than this is not told: a quarter of one certain fresh turn.
 const LEAST: u64 = UNIT / 4;
@@ -30,4 +31,31 @@ pub fn user_data(profile: &Profile, taxonomy: &Taxonomy) -> Vec<Value> {
     let audience = told.iter().flat_map(|leaf| &leaf.iab_audience).map(String::as_str).collect();
     let content = told.iter().flat_map(|leaf| &leaf.iab_content).map(String::as_str).collect();
     data(AUDIENCE, audience).into_iter().chain(data(CONTENT, content)).collect()
+}
+
+/// Interests as topics of the content taxonomy. What only adults or people in difficulty are is
+/// never told.
+pub fn topics(interests: impl Iterator<Item = Interest>, taxonomy: &Taxonomy) -> BTreeSet<&str> {
+    interests
+        .filter_map(|interest| taxonomy.leaf(interest))
+        .filter(|leaf| leaf.restricted.is_none())
+        .flat_map(|leaf| &leaf.iab_content)
+        .map(String::as_str)
+        .collect()
+}
+
+/// Does a bid request say who the person or the device is?
+pub fn names_the_person(request: &Value) -> bool {
+    let (user, device) = (&request["user"], &request["device"]);
+    let there = |value: &Value| match value {
+        Value::Null => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Array(list) => !list.is_empty(),
+        _ => true,
+    };
+    ["id", "buyeruid", "customdata", "eids"].iter().any(|name| there(&user[*name]))
+        || there(&user["ext"]["eids"])
+        || ["ifa", "didsha1", "didmd5", "dpidsha1", "dpidmd5", "macsha1", "macmd5", "ip", "ipv6"]
+            .iter()
+            .any(|name| there(&device[*name]))
 }

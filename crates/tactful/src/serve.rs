@@ -7,13 +7,18 @@ mod cloudevents;
 mod demo;
 mod figures;
 mod intake;
+mod log;
 mod neighbours;
+mod openapi;
 mod overview;
 mod pages;
 mod problem;
 mod proxy;
 mod rollout;
+pub mod signals;
 mod standing;
+mod traces;
+mod webhook;
 
 use crate::data::{Data, model};
 use crate::items::inventory;
@@ -21,9 +26,11 @@ use access::{Caller, Key, People};
 use anyhow::{Context, Result, bail};
 use arc_swap::ArcSwap;
 use axum::Router;
-use axum::http::{HeaderName, HeaderValue};
+use axum::extract::State;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use figures::Figures;
 use intake::{Input, Intake, Refused, Writer};
+use jiff::Timestamp;
 use problem::Problem;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -34,17 +41,27 @@ use tactful_core::ranking::inventory::Inventory;
 use tactful_reader::Model;
 use tactful_store::Store;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::limit::RequestBodyLimitLayer;
-use tower_http::timeout::RequestBodyTimeoutLayer;
+use traces::Traces;
+use webhook::Webhook;
 
 /// The longest body of a request: bytes.
 const LONGEST_BODY: usize = 8 << 20;
 
-/// How often the keys are read again.
-const KEYS_ARE_READ: Duration = Duration::from_secs(2);
+/// The longest body of a chat, which may hold pictures: bytes.
+const LONGEST_CHAT: usize = 32 << 20;
 
-/// How long a body may pause.
-const BODY_PAUSE: Duration = Duration::from_secs(20);
+/// How long the head of a request may take, and its whole body.
+const HEAD_WITHIN: Duration = Duration::from_secs(10);
+const BODY_WITHIN: Duration = Duration::from_secs(60);
+
+/// How long what was begun may take once the server is told to stop.
+const DRAINED_WITHIN: Duration = Duration::from_secs(20);
+
+/// Connections that the process asks the system to let it have, if it may.
+const CONNECTIONS: u64 = 65_536;
+
+/// How often what others may have changed is read again: keys, the policy in force, items.
+const READ_AGAIN: Duration = Duration::from_secs(2);
 
 /// What is in force, and where the server listens. A flag comes before the environment, and that
 /// before the file of `--config`.
@@ -65,15 +82,26 @@ pub struct Options {
     /// An OpenAI-compatible server to pass chats on to, such as https://host/v1.
     #[arg(long, env = "TACTFUL_UPSTREAM")]
     upstream: Option<String>,
-    /// The key set of the identity provider whose tokens people carry (JWKS).
+    /// The longest that the upstream may be silent, in seconds; 300, unless it is said.
+    #[arg(long, env = "TACTFUL_UPSTREAM_TIMEOUT")]
+    upstream_timeout: Option<u64>,
+    /// The key set of the identity provider whose tokens people carry (JWKS): a file, or an https
+    /// URL.
     #[arg(long, env = "TACTFUL_JWKS")]
-    jwks: Option<PathBuf>,
+    jwks: Option<String>,
     /// Who must have issued these tokens.
     #[arg(long, env = "TACTFUL_ISSUER")]
     issuer: Option<String>,
     /// For whom they must be.
     #[arg(long, env = "TACTFUL_AUDIENCE")]
     audience: Option<String>,
+    /// Where notices by e-mail are sent to be mailed: a URL of the operator's. What is sent is signed
+    /// (Standard Webhooks) with the secret in TACTFUL_NOTICE_SECRET.
+    #[arg(long, env = "TACTFUL_NOTICE_WEBHOOK")]
+    notice_webhook: Option<String>,
+    /// A collector that takes traces by OTLP over HTTP, such as http://127.0.0.1:4318.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    otlp: Option<String>,
     /// A certificate chain (PEM); with it the server speaks TLS.
     #[arg(long, env = "TACTFUL_TLS_CERT")]
     tls_cert: Option<PathBuf>,
@@ -98,6 +126,9 @@ impl Options {
             listen: self.listen.or(said.listen),
             policy: self.policy.or(said.policy),
             upstream: self.upstream.or(said.upstream),
+            upstream_timeout: self.upstream_timeout.or(said.upstream_timeout),
+            notice_webhook: self.notice_webhook.or(said.notice_webhook),
+            otlp: self.otlp.or(said.otlp),
             jwks: self.jwks.or(said.jwks),
             issuer: self.issuer.or(said.issuer),
             audience: self.audience.or(said.audience),
@@ -123,6 +154,9 @@ pub struct App {
     figures: Arc<Figures>,
     keys: ArcSwap<Vec<Key>>,
     people: Option<People>,
+    webhook: Option<Webhook>,
+    traces: Option<Traces>,
+    chains: proxy::Chains,
     upstream: Option<reqwest::Url>,
     client: reqwest::Client,
     demo: bool,
@@ -133,7 +167,12 @@ pub struct App {
 pub struct Pool {
     open: Box<dyn Fn() -> Result<Data> + Send + Sync>,
     idle: Mutex<Vec<Data>>,
+    /// As many as may be at work at once; the others wait.
+    places: tokio::sync::Semaphore,
 }
+
+/// Stores that are open at once, beside those of the intake.
+const STORES: usize = 16;
 
 impl Pool {
     /// Works with a store, on a thread that may wait.
@@ -144,6 +183,7 @@ impl Pool {
         app: &Arc<App>,
         work: impl FnOnce(&App, &mut Data) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
+        let _place = app.data.places.acquire().await.map_err(|error| Problem::ours(&error))?;
         let app = Arc::clone(app);
         let done = tokio::task::spawn_blocking(move || {
             let idle = app.data.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -151,9 +191,12 @@ impl Pool {
                 Some(data) => data,
                 None => (app.data.open)()?,
             };
-            let done = work(&app, &mut data)?;
-            app.data.idle.lock().unwrap_or_else(PoisonError::into_inner).push(data);
-            Ok(done)
+            let done = work(&app, &mut data);
+            // A store that failed is not used again: whatever was wrong with it goes with it.
+            if done.as_ref().err().is_none_or(|problem| !problem.is_ours()) {
+                app.data.idle.lock().unwrap_or_else(PoisonError::into_inner).push(data);
+            }
+            done
         });
         done.await.map_err(|error| Problem::ours(&error))?
     }
@@ -170,12 +213,33 @@ impl App {
         })
     }
 
-    /// Looks at the items of the store again.
+    /// Looks at the items of the store again, and lets other processes know that they changed.
     fn reload_items(&self, data: &mut Data) -> Result<()> {
+        data.store.set_note(ITEMS_CHANGED, &Timestamp::now().to_string())?;
         self.inventory.store(Arc::new(inventory(data)?));
         Ok(())
     }
+
+    /// Looks at what others may have changed: the keys, the policy in force, the items.
+    fn look_again(&self, data: &mut Data, items: &mut Option<String>) -> Result<()> {
+        self.keys.store(Arc::new(access::keys(&mut data.store)?));
+        if let Some(text) = data.store.note("policy")?
+            && text != **self.policy_text.load()
+        {
+            self.policy.store(Arc::new(data.policy(None)?));
+            self.policy_text.store(Arc::new(text));
+        }
+        let changed = data.store.note(ITEMS_CHANGED)?;
+        if changed != *items {
+            self.inventory.store(Arc::new(inventory(data)?));
+            *items = changed;
+        }
+        Ok(())
+    }
 }
+
+/// The note of when items were changed last.
+pub const ITEMS_CHANGED: &str = "items_changed";
 
 /// Serves until it is told to stop (SIGTERM, Ctrl-C); then answers what it has begun.
 ///
@@ -210,11 +274,25 @@ pub fn serve(
     let policy = data.policy(None)?;
     let policy_text = data.store.note("policy")?.unwrap_or_default();
     let keys = access::keys(&mut data.store)?;
-    let people = options
-        .jwks
-        .as_ref()
-        .map(|file| People::load(file, options.issuer.clone(), options.audience.clone()))
-        .transpose()?;
+    let webhook = options.notice_webhook.as_deref().map(|url| {
+        let secret = std::env::var("TACTFUL_NOTICE_SECRET").ok();
+        Webhook::new(url, secret.as_deref())
+    });
+    let traces = options.otlp.as_deref().map(Traces::to).transpose()?;
+    let client = reqwest::Client::builder()
+        .connect_timeout(Duration::from_secs(10))
+        .read_timeout(Duration::from_secs(options.upstream_timeout.unwrap_or(300)))
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let people = match &options.jwks {
+        None => None,
+        Some(jwks) => {
+            let (issuer, audience) = (options.issuer.clone(), options.audience.clone());
+            Some(runtime.block_on(People::load(jwks, issuer, audience, &client))?)
+        }
+    };
     if keys.is_empty() && people.is_none() && !options.address().ip().is_loopback() {
         bail!(
             "without keys anyone may do anything, so {} is refused; make a key first (tactful keys \
@@ -249,7 +327,11 @@ pub fn serve(
     });
     let app = Arc::new(App {
         inventory: ArcSwap::from_pointee(inventory(&mut data)?),
-        data: Pool { open: Box::new(open), idle: Mutex::new(vec![data]) },
+        data: Pool {
+            open: Box::new(open),
+            idle: Mutex::new(vec![data]),
+            places: tokio::sync::Semaphore::new(STORES),
+        },
         policy,
         policy_text: ArcSwap::from_pointee(policy_text),
         model,
@@ -257,19 +339,20 @@ pub fn serve(
         figures,
         keys: ArcSwap::from_pointee(keys),
         people,
+        webhook: webhook.transpose()?,
+        traces,
+        chains: proxy::Chains::default(),
         upstream,
-        client: reqwest::Client::builder()
-            .connect_timeout(Duration::from_secs(10))
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()?,
+        client,
         demo: options.demo,
         draining: std::sync::atomic::AtomicBool::new(false),
     });
-    let done = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?
-        .block_on(listen(options, Arc::clone(&app)));
+    let done = runtime.block_on(listen(options, Arc::clone(&app)));
+    // Work that was begun beside an answer is ended too, as long as it does not hang.
+    runtime.shutdown_timeout(DRAINED_WITHIN);
+    if let Some(traces) = &app.traces {
+        traces.end();
+    }
     // Whatever was acknowledged is durable already; what waits is written before the end.
     drop(app);
     writer.join().map_err(|_| anyhow::anyhow!("the writer ended early"))?;
@@ -290,14 +373,17 @@ async fn listen(options: Options, app: Arc<App>) -> Result<()> {
     let handle = axum_server::Handle::new();
     let reloaded = Arc::downgrade(&app);
     tokio::spawn(async move {
-        // Keys that were made or revoked by the command line count from the next look on.
+        let mut items = None;
+        // What the command line or another server changed counts from the next look on.
         while let Some(app) = reloaded.upgrade() {
-            let keys = Pool::with(&app, |_, data| Ok(access::keys(&mut data.store)?)).await;
-            if let Ok(keys) = keys {
-                app.keys.store(Arc::new(keys));
-            }
+            let mut known = items.take();
+            let looked = Pool::with(&app, move |app, data| {
+                app.look_again(data, &mut known)?;
+                Ok(known)
+            });
+            items = looked.await.ok().flatten();
             drop(app);
-            tokio::time::sleep(KEYS_ARE_READ).await;
+            tokio::time::sleep(READ_AGAIN).await;
         }
     });
     if options.demo {
@@ -307,7 +393,7 @@ async fn listen(options: Options, app: Arc<App>) -> Result<()> {
     tokio::spawn(async move {
         stop_asked().await;
         told.draining.store(true, std::sync::atomic::Ordering::Relaxed);
-        stopping.graceful_shutdown(Some(Duration::from_secs(20)));
+        stopping.graceful_shutdown(Some(DRAINED_WITHIN));
     });
     let scheme = if options.tls_cert.is_some() { "https" } else { "http" };
     let announced = handle.clone();
@@ -325,18 +411,33 @@ async fn listen(options: Options, app: Arc<App>) -> Result<()> {
             }
         }
     });
+    // Many slow connections must not shut others out: as many as the system lets us have.
+    let _ = rlimit::increase_nofile_limit(CONNECTIONS);
     let service = router.into_make_service();
     match (&options.tls_cert, &options.tls_key) {
         (Some(cert), Some(key)) => {
             let tls = axum_server::tls_rustls::RustlsConfig::from_pem_file(cert, key)
                 .await
                 .context("the certificate or its key cannot be used")?;
-            axum_server::bind_rustls(options.address(), tls).handle(handle).serve(service).await
+            let mut server = axum_server::bind_rustls(options.address(), tls).handle(handle);
+            bound(server.http_builder());
+            server.serve(service).await
         }
         (Some(_), None) | (None, Some(_)) => bail!("--tls-cert and --tls-key go together"),
-        (None, None) => axum_server::bind(options.address()).handle(handle).serve(service).await,
+        (None, None) => {
+            let mut server = axum_server::bind(options.address()).handle(handle);
+            bound(server.http_builder());
+            server.serve(service).await
+        }
     }
     .with_context(|| format!("cannot listen on {}", options.address()))
+}
+
+/// Bounds what a connection may cost before a request is whole.
+fn bound(builder: &mut hyper_util::server::conn::auto::Builder<hyper_util::rt::TokioExecutor>) {
+    let timer = hyper_util::rt::TokioTimer::new;
+    builder.http1().timer(timer()).header_read_timeout(HEAD_WITHIN).max_buf_size(64 << 10);
+    builder.http2().timer(timer()).keep_alive_interval(HEAD_WITHIN).max_concurrent_streams(1024);
 }
 
 async fn stop_asked() {
@@ -372,22 +473,55 @@ const HEADERS: [(&str, &str); 6] = [
     ("permissions-policy", "geolocation=(), camera=(), microphone=()"),
 ];
 
+/// Reads the whole body before anything else looks at it, within bounds of size and time: a body
+/// that drips in costs one connection, and nothing more.
+async fn whole_body(
+    request: axum::extract::Request,
+    next: axum::middleware::Next,
+) -> axum::response::Response {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path().to_owned();
+    let most = if path.starts_with("/v1/chat/") || path.starts_with("/v1/responses") {
+        LONGEST_CHAT
+    } else {
+        LONGEST_BODY
+    };
+    let too_long = || {
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a body of at most {most} bytes fits"))
+    };
+    let told = parts.headers.get("content-length").and_then(|v| v.to_str().ok()?.parse().ok());
+    if told.is_some_and(|length: usize| length > most) {
+        return too_long().on(&path);
+    }
+    let body = match tokio::time::timeout(BODY_WITHIN, axum::body::to_bytes(body, most)).await {
+        Ok(Ok(body)) => body,
+        // No length was told: either it was too long, or it broke off, and then nobody reads this.
+        Ok(Err(_)) => return too_long().on(&path),
+        Err(_) => {
+            let why = "the body took too long to come";
+            return Problem::new(StatusCode::REQUEST_TIMEOUT, why).on(&path);
+        }
+    };
+    next.run(axum::extract::Request::from_parts(parts, axum::body::Body::from(body))).await
+}
+
+/// Says that Global Privacy Control is heeded, where the policy in force does so.
+async fn gpc_support(State(app): State<Arc<App>>) -> axum::Json<serde_json::Value> {
+    let heeded = app.policy.load().gpc;
+    axum::Json(serde_json::json!({"gpc": heeded, "lastUpdate": "2026-11-24"}))
+}
+
 fn router(app: Arc<App>) -> Router {
-    let (api, mut document) = api::router()
+    let (api, described) = api::router()
         .merge(overview::router())
         .merge(rollout::router())
         .merge(standing::router())
         .split_for_parts();
-    document.info = utoipa::openapi::InfoBuilder::new()
-        .title("Tactful")
-        .version(env!("CARGO_PKG_VERSION"))
-        .description(Some("Interests from chats with an assistant, and what they may be used for."))
-        .build();
-    let document = document.to_pretty_json().unwrap_or_default();
+    let document = openapi::document(&described);
     let known = api
         .merge(proxy::router())
-        .layer(RequestBodyLimitLayer::new(LONGEST_BODY))
-        .layer(RequestBodyTimeoutLayer::new(BODY_PAUSE))
+        .layer(axum::extract::DefaultBodyLimit::disable())
+        .layer(axum::middleware::from_fn(whole_body))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), access::identify));
     Router::new()
         .merge(known)
@@ -399,6 +533,14 @@ fn router(app: Arc<App>) -> Router {
                 ([("content-type", "application/json")], document)
             }),
         )
+        .route("/.well-known/gpc.json", axum::routing::get(gpc_support))
+        .fallback(|request: axum::extract::Request| async move {
+            Problem::new(StatusCode::NOT_FOUND, "there is nothing here").on(request.uri().path())
+        })
+        .method_not_allowed_fallback(|request: axum::extract::Request| async move {
+            let why = "this path has no such method; /openapi.json lists them";
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, why).on(request.uri().path())
+        })
         .layer(CatchPanicLayer::new())
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), figures::watch))
         .layer(axum::middleware::map_response(|mut response: axum::response::Response| async {

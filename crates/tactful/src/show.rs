@@ -189,6 +189,8 @@ pub struct Request {
     pub place: Option<tactful_core::ranking::place::Place>,
     /// The person's friends; not kept.
     pub friends: BTreeSet<String>,
+    /// Does the request carry a signal that counts as opting out, where the policy heeds it?
+    pub opted_out: bool,
 }
 
 /// The least that a response costs an advertiser, in millionths of the currency.
@@ -204,7 +206,10 @@ pub fn recommend<'a>(
     policy: &Policy,
     request: &Request,
 ) -> Result<(Vec<Slot<'a>>, Vec<SlotView>), StoreError> {
-    let person = data.store.person(request.account, request.at, policy.cross_platform)?;
+    let mut person = data.store.person(request.account, request.at, policy.cross_platform)?;
+    if request.opted_out {
+        crate::serve::signals::heed(policy, &mut person, request.at);
+    }
     let lens = Lens::new(policy, &person, request.at);
     let setting = setting(data, inventory, policy, &person, &lens, request)?;
     let profile = profile::reduce(&person.rows, &lens);

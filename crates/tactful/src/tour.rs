@@ -85,6 +85,7 @@ impl World {
             at,
             place: Some(parse_place("40.015,-105.271").map_err(anyhow::Error::msg)?),
             friends: BTreeSet::from(["facebook:jude".to_owned()]),
+            opted_out: false,
         };
         let (_, views) = recommend(&mut self.data, &self.inventory, &self.policy, &request)?;
         Ok(slate_text(surface, &views, &self.data.taxonomy))

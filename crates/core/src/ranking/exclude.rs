@@ -44,6 +44,8 @@ pub enum Exclusion {
     Language,
     /// The person does not want this advertiser.
     Advertiser,
+    /// The campaign is held back for now.
+    Paused,
     /// The campaign was shown often enough.
     Capped,
     /// The campaign has no money left.
@@ -55,8 +57,8 @@ pub enum Exclusion {
 type Rule = fn(&Setting, &Item) -> Option<Exclusion>;
 
 /// The rules, in the order in which they are asked.
-pub const RULES: [Rule; 8] =
-    [not_yet, private, region, language, advertiser, capped, spent, reserve];
+pub const RULES: [Rule; 9] =
+    [not_yet, private, region, language, advertiser, paused, capped, spent, reserve];
 
 /// Why an item may not be shown; `None` when it may.
 pub fn exclusion(setting: &Setting, item: &Item) -> Option<Exclusion> {
@@ -88,6 +90,10 @@ fn advertiser(setting: &Setting, item: &Item) -> Option<Exclusion> {
     let campaign = item.campaign.as_ref()?;
     let taste = setting.advertisers.get(&campaign.advertiser);
     (taste == Some(&Taste::Never)).then_some(Exclusion::Advertiser)
+}
+
+fn paused(_: &Setting, item: &Item) -> Option<Exclusion> {
+    item.campaign.as_ref()?.paused.then_some(Exclusion::Paused)
 }
 
 fn capped(setting: &Setting, item: &Item) -> Option<Exclusion> {

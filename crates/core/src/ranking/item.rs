@@ -79,6 +79,8 @@ pub struct Campaign {
     pub budget: u64,
     /// How often one person may see it.
     pub frequency_cap: Option<FrequencyCap>,
+    /// Is it held back for now?
+    pub paused: bool,
 }
 
 /// One thing that can be shown.

@@ -4,4 +4,5 @@
 mod contract;
 mod engines;
 mod overview;
+mod migrations;
 mod register;

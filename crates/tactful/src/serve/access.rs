@@ -7,6 +7,7 @@ use super::App;
 use super::problem::Problem;
 use crate::identity::Account;
 use anyhow::{Context, Result, bail};
+use arc_swap::ArcSwap;
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::middleware::Next;
@@ -14,8 +15,8 @@ use axum::response::Response;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// What a key may be used for.
 #[derive(
@@ -154,10 +155,19 @@ fn unknown() -> Problem {
 
 /// Tokens of the operator's identity provider.
 pub struct People {
-    keys: JwkSet,
+    keys: ArcSwap<JwkSet>,
+    /// Where the keys can be had again, and when that was tried last.
+    source: Option<(reqwest::Url, tokio::sync::Mutex<Instant>)>,
     issuer: Option<String>,
     audience: Option<String>,
 }
+
+/// A key that is not known is asked for at most this often: a flood of made-up tokens is no flood
+/// of requests to the identity provider.
+const ASKED_AGAIN: Duration = Duration::from_secs(30);
+
+/// A key set that is larger is none.
+const LONGEST_KEY_SET: usize = 1 << 20;
 
 #[derive(Deserialize)]
 struct Claims {
@@ -179,26 +189,64 @@ const SIGNATURES: [Algorithm; 6] = [
 ];
 
 impl People {
-    /// Reads a JWKS file.
+    /// Reads a JWKS, of a file or an https URL (http on this machine).
     ///
     /// # Errors
     /// When it cannot be read or is no key set.
-    pub fn load(file: &Path, issuer: Option<String>, audience: Option<String>) -> Result<Self> {
-        let text = std::fs::read_to_string(file)
-            .with_context(|| format!("cannot read the key set {}", file.display()))?;
-        let keys = serde_json::from_str(&text)
-            .with_context(|| format!("{} is no JSON Web Key Set", file.display()))?;
-        Ok(Self { keys, issuer, audience })
+    pub async fn load(
+        from: &str,
+        issuer: Option<String>,
+        audience: Option<String>,
+        client: &reqwest::Client,
+    ) -> Result<Self> {
+        let (keys, source) = match from.split_once("://") {
+            None => {
+                let text = std::fs::read_to_string(from)
+                    .with_context(|| format!("cannot read the key set {from}"))?;
+                let keys = serde_json::from_str(&text)
+                    .with_context(|| format!("{from} is no JSON Web Key Set"))?;
+                (keys, None)
+            }
+            Some((scheme, _)) => {
+                let url = reqwest::Url::parse(from).with_context(|| format!("--jwks: {from}"))?;
+                let here = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
+                if scheme != "https" && !(scheme == "http" && here) {
+                    bail!("--jwks: whoever can change the keys can be anyone: only https is taken");
+                }
+                (fetch(client, &url).await?, Some((url, tokio::sync::Mutex::new(Instant::now()))))
+            }
+        };
+        Ok(Self { keys: ArcSwap::from_pointee(keys), source, issuer, audience })
     }
 
-    fn accounts(&self, token: &str) -> Option<Vec<String>> {
+    /// The accounts of who carries a token; nothing when it is not to be trusted.
+    async fn accounts(&self, token: &str, client: &reqwest::Client) -> Option<Vec<String>> {
+        let found = self.accounts_by_known_keys(token);
+        let kid = decode_header(token).ok()?.kid;
+        let unknown = kid.is_some_and(|kid| self.keys.load().find(&kid).is_none());
+        if let (None, true, Some((url, asked))) = (&found, unknown, &self.source) {
+            let mut asked = asked.lock().await;
+            if asked.elapsed() >= ASKED_AGAIN {
+                *asked = Instant::now();
+                // A provider that is away leaves the keys as they were.
+                if let Ok(keys) = fetch(client, url).await {
+                    self.keys.store(Arc::new(keys));
+                }
+            }
+            return self.accounts_by_known_keys(token);
+        }
+        found
+    }
+
+    fn accounts_by_known_keys(&self, token: &str) -> Option<Vec<String>> {
         let header = decode_header(token).ok()?;
         if !SIGNATURES.contains(&header.alg) {
             return None;
         }
+        let keys = self.keys.load();
         let key = match &header.kid {
-            Some(kid) => self.keys.find(kid)?,
-            None => match &self.keys.keys[..] {
+            Some(kid) => keys.find(kid)?,
+            None => match &keys.keys[..] {
                 [only] => only,
                 _ => return None,
             },
@@ -219,18 +267,32 @@ impl People {
     }
 }
 
+async fn fetch(client: &reqwest::Client, url: &reqwest::Url) -> Result<JwkSet> {
+    let wrong = || format!("the key set cannot be had from {url}");
+    let asked = client.get(url.clone()).timeout(Duration::from_secs(10)).send();
+    let mut answer =
+        asked.await.and_then(reqwest::Response::error_for_status).with_context(wrong)?;
+    let mut text = Vec::new();
+    while let Some(chunk) = answer.chunk().await.with_context(wrong)? {
+        text.extend_from_slice(&chunk);
+        if text.len() > LONGEST_KEY_SET {
+            bail!("{url} gives more than a key set");
+        }
+    }
+    serde_json::from_slice(&text).with_context(|| format!("{url} gives no JSON Web Key Set"))
+}
+
 /// Finds out who asks, and refuses what another site's page sends.
 pub async fn identify(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
-    use axum::response::IntoResponse;
     if let Err(problem) = same_site(&request) {
-        return problem.into_response();
+        return problem.on(request.uri().path());
     }
     let bearer = request
         .headers()
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.strip_prefix("Bearer "));
-    let keys = app.keys.load();
+    let keys = app.keys.load_full();
     let caller = match bearer {
         Some(key) if key.starts_with("tk_") => {
             let hash = blake3::hash(key.as_bytes());
@@ -240,11 +302,13 @@ pub async fn identify(State(app): State<Arc<App>>, mut request: Request, next: N
                 .find(|kept| blake3::Hash::from_hex(&kept.hash).is_ok_and(|kept| kept == hash));
             found.map_or(Caller::Nobody, |key| Caller::Operator(key.scopes.clone()))
         }
-        Some(token) if !keys.is_empty() || app.people.is_some() => app
-            .people
-            .as_ref()
-            .and_then(|people| people.accounts(token))
-            .map_or(Caller::Nobody, Caller::Person),
+        Some(token) if !keys.is_empty() || app.people.is_some() => {
+            let accounts = match &app.people {
+                Some(people) => people.accounts(token, &app.client).await,
+                None => None,
+            };
+            accounts.map_or(Caller::Nobody, Caller::Person)
+        }
         _ if keys.is_empty() && app.people.is_none() => {
             let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
             Caller::open(host)

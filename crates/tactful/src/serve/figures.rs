@@ -68,6 +68,7 @@ pub async fn watch(State(app): State<Arc<App>>, request: Request, next: Next) ->
     let route = route.unwrap_or("none").to_owned();
     let method = request.method().clone();
     let began = Instant::now();
+    let span = app.traces.as_ref().map(|traces| traces.begin(&method, &route, request.headers()));
     let response = next.run(request).await;
     let status = response.status().as_u16();
     let took = began.elapsed();
@@ -77,11 +78,14 @@ pub async fn watch(State(app): State<Arc<App>>, request: Request, next: Next) ->
         .durations
         .get_or_create(&vec![("route", route.clone())])
         .observe(took.as_secs_f64());
+    if let Some(span) = span {
+        span.end(status);
+    }
     if !app.demo {
         let line = serde_json::json!({"level": "info", "at": jiff::Timestamp::now().to_string(),
             "method": method.as_str(), "route": route, "status": status,
             "milliseconds": took.as_millis() as u64});
-        eprintln!("{line}");
+        super::log::write(&line);
     }
     response
 }
@@ -93,9 +97,15 @@ pub fn router() -> Router<Arc<App>> {
         .route(
             "/readyz",
             get(|State(app): State<Arc<App>>| async move {
-                match app.draining.load(Ordering::Relaxed) {
-                    true => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response(),
-                    false => "ok\n".into_response(),
+                if app.draining.load(Ordering::Relaxed) {
+                    return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
+                }
+                // Ready is who can read the store.
+                match super::Pool::with(&app, |_, data| Ok(data.store.note("schema")?)).await {
+                    Ok(_) => "ok\n".into_response(),
+                    Err(_) => {
+                        (StatusCode::SERVICE_UNAVAILABLE, "the store is away\n").into_response()
+                    }
                 }
             }),
         )

@@ -7,7 +7,7 @@ use serde::Serialize;
 use std::borrow::Cow;
 
 /// What went wrong.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Problem {
     /// Always `about:blank`: the status says what kind it is.
     #[serde(rename = "type")]
@@ -46,10 +46,59 @@ impl Problem {
         Self { retry_after: Some(1), ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail) }
     }
 
+    /// Is it this side that failed?
+    pub fn is_ours(&self) -> bool {
+        self.status >= 500
+    }
+
     /// Something of ours failed; the log says what.
     pub fn ours(error: &dyn std::fmt::Display) -> Self {
-        eprintln!("{}", serde_json::json!({"level": "error", "message": error.to_string()}));
+        let at = jiff::Timestamp::now().to_string();
+        super::log::write(
+            &serde_json::json!({"level": "error", "at": at, "message": error.to_string()}),
+        );
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "something failed here; the log says what")
+    }
+}
+
+/// An error in OpenAI's shape.
+#[derive(Serialize)]
+struct OpenAiError<'a> {
+    error: OpenAiDetail<'a>,
+}
+
+#[derive(Serialize)]
+struct OpenAiDetail<'a> {
+    message: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    param: Option<&'static str>,
+    code: Option<&'static str>,
+}
+
+impl Problem {
+    /// In the shape of OpenAI, for the routes of the proxy.
+    pub fn as_openai(&self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let kind = match status {
+            StatusCode::UNAUTHORIZED => "authentication_error",
+            StatusCode::FORBIDDEN => "permission_error",
+            StatusCode::TOO_MANY_REQUESTS => "rate_limit_error",
+            _ if status.is_client_error() => "invalid_request_error",
+            _ => "server_error",
+        };
+        let error = OpenAiDetail { message: &self.detail, kind, param: None, code: None };
+        (status, Json(OpenAiError { error })).into_response()
+    }
+
+    /// In the shape of the route that it happened on.
+    pub fn on(&self, path: &str) -> Response {
+        const PROXIED: [&str; 4] =
+            ["/v1/chat/", "/v1/responses", "/v1/conversations", "/v1/models"];
+        match PROXIED.iter().any(|route| path.starts_with(route)) {
+            true => self.as_openai(),
+            false => self.clone().into_response(),
+        }
     }
 }
 

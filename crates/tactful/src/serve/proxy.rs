@@ -5,18 +5,20 @@
 
 use super::access::{Caller, Scope};
 use super::intake::Input;
+use super::problem::Problem;
 use super::{App, Pool, demo};
 use crate::events::Event;
 use crate::identity::{Account, Keyring};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{any, get, post};
-use axum::{Extension, Json, Router};
+use axum::{Extension, Router};
 use futures_util::StreamExt;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tactful_core::chat::{Audience, Facts, Message, Modality, Name, Region, Role, Turn, Words};
 use tactful_core::ledger::Deletion;
@@ -31,20 +33,30 @@ const ID_WITHIN: usize = 8192;
 /// The routes that are passed on.
 pub fn router() -> Router<Arc<App>> {
     Router::new()
-        .route("/v1/chat/completions", post(pass))
+        .route("/v1/chat/completions", post(pass).get(pass))
         .route("/v1/chat/completions/{id}", any(pass))
+        .route("/v1/chat/completions/{id}/messages", get(pass))
         .route("/v1/responses", post(pass))
         .route("/v1/responses/{id}", any(pass))
+        .route("/v1/responses/{id}/cancel", post(pass))
+        .route("/v1/responses/{id}/input_items", get(pass))
+        .route("/v1/conversations", post(pass))
         .route("/v1/conversations/{id}", any(pass))
+        .route("/v1/conversations/{id}/items", any(pass))
+        .route("/v1/conversations/{id}/items/{item}", any(pass))
         .route("/v1/models", get(pass))
         .route("/v1/models/{id}", get(pass))
 }
 
-/// An error in OpenAI's shape.
-fn refused(status: StatusCode, message: &str) -> Response {
-    let kind = if status.is_client_error() { "invalid_request_error" } else { "server_error" };
-    let body = json!({"error": {"message": message, "type": kind, "param": null, "code": null}});
-    (status, Json(body)).into_response()
+fn refused(status: StatusCode, message: &'static str) -> Response {
+    Problem::new(status, message).as_openai()
+}
+
+/// Does a path name something above itself, in any writing? A URL would be made shorter by it.
+fn climbs(path: &str) -> bool {
+    let dots =
+        |part: &str| matches!(part.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..");
+    path.split('/').any(dots) || path.to_ascii_lowercase().contains("%2f") || path.contains('\\')
 }
 
 /// Headers that are between two machines only, or ours.
@@ -63,7 +75,15 @@ fn is_passed_on(name: &HeaderName) -> bool {
         "proxy-connection",
         "expect",
     ];
-    !HOP.contains(&name.as_str()) && !name.as_str().starts_with("tactful-")
+    // Some servers read `_` as `-`.
+    let ours = name.as_str().starts_with("tactful-") || name.as_str().starts_with("tactful_");
+    !HOP.contains(&name.as_str()) && !ours
+}
+
+/// The headers that `Connection` names are between two machines too.
+fn named_by_connection(headers: &HeaderMap) -> Vec<String> {
+    let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(|name| name.trim().to_ascii_lowercase()).collect()
 }
 
 async fn pass(
@@ -77,6 +97,9 @@ async fn pass(
     // The key of the proxy may come in our own header, so that `Authorization` stays the upstream's.
     if who.need(Scope::Ingest).is_err() && !own_key(&app, &headers) {
         return refused(StatusCode::UNAUTHORIZED, "send a key with the scope ingest: Tactful-Key");
+    }
+    if climbs(uri.path()) {
+        return refused(StatusCode::BAD_REQUEST, "this path climbs out of what it names");
     }
     let heard = Heard::of(&app, uri.path(), &headers, &body);
     if method == Method::DELETE {
@@ -94,7 +117,11 @@ async fn pass(
     url.set_query(uri.query());
     let mut request = app.client.request(method, url).body(body);
     let authorised = matches!(who, Caller::Operator(_));
+    let between = named_by_connection(&headers);
     for (name, value) in &headers {
+        if between.iter().any(|named| named == name.as_str()) {
+            continue;
+        }
         // Our own key is not the upstream's business.
         if is_passed_on(name) && !(authorised && name == header::AUTHORIZATION) {
             request = request.header(name, value);
@@ -102,6 +129,9 @@ async fn pass(
     }
     let answer = match request.send().await {
         Ok(answer) => answer,
+        Err(error) if error.is_timeout() => {
+            return refused(StatusCode::GATEWAY_TIMEOUT, "the upstream did not answer in time");
+        }
         Err(_) => return refused(StatusCode::BAD_GATEWAY, "the upstream could not be reached"),
     };
     let mut response = Response::builder().status(answer.status());
@@ -202,7 +232,20 @@ impl Heard {
     fn of(app: &App, path: &str, headers: &HeaderMap, body: &[u8]) -> Option<Self> {
         let is_turn = matches!(path, "/v1/chat/completions" | "/v1/responses");
         let request: Value = is_turn.then(|| serde_json::from_slice(body).ok()).flatten()?;
-        let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
+        // Of a header that stands twice nobody knows which one is meant.
+        let header = |name: &str| {
+            let mut values = headers.get_all(name).iter();
+            let only = values.next().filter(|_| values.next().is_none());
+            only.and_then(|value| value.to_str().ok())
+        };
+        // Whom a signal opts out is not listened to, where the policy heeds it.
+        if app.policy.load().gpc && super::signals::in_headers(headers) {
+            app.figures.count("opted_out");
+            return None;
+        }
+        if headers.get_all("tactful-account").iter().count() > 1 {
+            return None;
+        }
         let named = |name: &str, key: &str| {
             header(name).or_else(|| request["metadata"][key].as_str()).map(str::to_owned)
         };
@@ -219,7 +262,14 @@ impl Heard {
         let opening = blake3::hash(first.as_bytes()).to_hex().to_string();
         let conversation = named("tactful-conversation", "tactful_conversation")
             .or_else(|| request["conversation"].as_str().map(str::to_owned))
-            .unwrap_or(opening);
+            .or_else(|| request["conversation"]["id"].as_str().map(str::to_owned));
+        let conversation = match (conversation, request["previous_response_id"].as_str()) {
+            (Some(conversation), _) => conversation,
+            (None, None) => opening,
+            // It goes on from an answer whose conversation is not known (any more): what cannot be
+            // put into its conversation cannot be shut with it, so it is not learned from.
+            (None, Some(before)) => app.chains.conversation(&account, before)?,
+        };
         // Only a demo may say what time it is.
         let at = header("tactful-at").filter(|_| app.demo).and_then(|at| at.parse().ok());
         let modality = named("tactful-modality", "tactful_modality");
@@ -242,6 +292,9 @@ impl Heard {
 
     /// Lets it be learned from; tells how it ended, as an answer to an event would.
     pub async fn learn(self, app: &Arc<App>, id: Option<&str>) -> Option<&'static str> {
+        if let Some(id) = id {
+            app.chains.note(&self.account, id, &self.conversation);
+        }
         let id = id.map_or(self.digest, str::to_owned);
         let asked = (self.account, self.conversation);
         let tags = Pool::with(app, move |_, data| {
@@ -278,6 +331,35 @@ impl Heard {
                 None
             }
         }
+    }
+}
+
+/// Answers that are remembered, for the requests that go on from them.
+const REMEMBERED: usize = 65_536;
+
+/// Which conversation an answer belongs to, by its id: a request of `/v1/responses` that goes on
+/// from an answer names nothing else. In memory only; by hashes.
+#[derive(Default)]
+pub struct Chains(Mutex<[HashMap<blake3::Hash, String>; 2]>);
+
+impl Chains {
+    fn key(account: &Account, id: &str) -> blake3::Hash {
+        blake3::hash(format!("{}:{}\n{id}", account.platform, account.id).as_bytes())
+    }
+
+    fn note(&self, account: &Account, id: &str, conversation: &str) {
+        let mut both = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let [new, old] = &mut *both;
+        if new.len() >= REMEMBERED {
+            *old = std::mem::take(new);
+        }
+        new.insert(Self::key(account, id), conversation.to_owned());
+    }
+
+    fn conversation(&self, account: &Account, id: &str) -> Option<String> {
+        let both = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = Self::key(account, id);
+        both.iter().find_map(|answers| answers.get(&key).cloned())
     }
 }
 
@@ -322,7 +404,12 @@ async fn unlearn(app: &Arc<App>, path: &str, headers: &HeaderMap) {
     let Some((kind, id)) = path.strip_prefix("/v1/").and_then(|rest| rest.rsplit_once('/')) else {
         return;
     };
-    let (of_conversation, id) = (kind == "conversations", id.to_owned());
+    // Of an item of a conversation it is not known which turn it was: the conversation goes.
+    let whole = kind.strip_prefix("conversations/").and_then(|rest| rest.strip_suffix("/items"));
+    let (of_conversation, id) = match whole {
+        Some(conversation) => (true, conversation.to_owned()),
+        None => (kind == "conversations", id.to_owned()),
+    };
     let platform = account.platform;
     let tags = Pool::with(app, move |_, data| {
         let tag = account.tag(&data.keyring);

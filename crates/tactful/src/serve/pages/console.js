@@ -88,7 +88,7 @@ async function told() {
 async function score() {
   const { model, metrics } = await ask("GET", "/v1/model");
   const parts = [];
-  const kept = metrics.curve?.find((one) => one.scale === 1);
+  const kept = metrics.curve?.find((one) => one.shift === 0);
   const percent = (value) => `${Math.round(100 * value)} %`;
   if (kept) {
     tiles({ "Sensitive texts stopped": percent(kept.recall) });
