@@ -91,6 +91,11 @@ impl Model {
         self.fast.tokens(text)
     }
 
+    /// Is the encoder asked about this text too? For benches and the scorecard.
+    pub fn is_doubtful(&self, words: &str) -> bool {
+        matches!(self.hear(words), Ok((.., Some(_))))
+    }
+
     /// What the firewall hears in a text that may have been heard before.
     fn hear_again(&self, words: &str) -> Result<Heard, Unjudged> {
         let hash = *blake3::hash(words.as_bytes()).as_bytes();
