@@ -82,7 +82,9 @@ pub fn document(api: &OpenApi) -> String {
         let area = path.split('/').nth(2).unwrap_or_default().to_owned();
         for operation in operations.as_object_mut().into_iter().flat_map(Map::values_mut) {
             operation["tags"] = json!([area]);
-            for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+            // Indexing would put a null where there are none.
+            let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+            for parameter in parameters.into_iter().flatten() {
                 match parameter["name"].as_str() {
                     Some("account") => parameter["schema"]["pattern"] = json!(ACCOUNT),
                     Some("at") => parameter["schema"]["format"] = json!("date-time"),
