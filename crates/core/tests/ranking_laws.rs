@@ -4,10 +4,11 @@
 use jiff::Timestamp;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
+use tactful_core::chat::Region;
 use tactful_core::profile::Profile;
 use tactful_core::ranking::auction::{Bid, run};
-use tactful_core::ranking::exclude::{Exclusion, Setting, exclusion};
-use tactful_core::ranking::index::{Index, Term};
+use tactful_core::ranking::exclude::{Exclusion, Setting, exclusion, facets, needs as needs_of};
+use tactful_core::ranking::index::{Entry, Index, Term};
 use tactful_core::ranking::inventory::Inventory;
 use tactful_core::ranking::item::{Campaign, FrequencyCap, Item, Surface};
 use tactful_core::ranking::place::Place;
@@ -22,13 +23,31 @@ fn now() -> Timestamp {
     "2026-01-15T09:00:00Z".parse().unwrap()
 }
 
-fn items() -> impl Strategy<Value = Vec<(u32, Vec<(Interest, u8)>)>> {
+fn entries() -> impl Strategy<Value = Vec<Entry>> {
     // Few interests are common, most are rare, as in the world.
     let interest = (0u16..LEAVES as u16, 0u16..LEAVES as u16)
         .prop_map(|(a, b)| Interest(a * b / LEAVES as u16));
     let impacts = prop::collection::btree_map(interest, 1u8..=255, 0..=5);
-    prop::collection::vec(impacts, 0..6000)
-        .prop_map(|all| (0..).zip(all.into_iter().map(|one| one.into_iter().collect())).collect())
+    // Four languages and as many regions: a bit of each, or all of them.
+    let facets = (0u32..5, 0u32..5).prop_map(|(language, region)| {
+        let bits = |n: u32| if n == 4 { 15 } else { 1 << n };
+        bits(language) << 16 | bits(region)
+    });
+    let some = prop::collection::vec((impacts, facets), 0..6000);
+    // Several times over, with other impacts: enough that not all superblocks are opened.
+    (some, 1usize..9).prop_map(|(some, times)| {
+        let all = (0..times).flat_map(|n| some.iter().map(move |one| (n as u8, one)));
+        let entry = |(item, (n, (impacts, facets))): (u32, (u8, &(BTreeMap<_, u8>, u32)))| Entry {
+            item,
+            facets: *facets,
+            impacts: impacts.iter().map(|(of, i)| (*of, i.rotate_left(n.into()).max(1))).collect(),
+        };
+        (0..).zip(all).map(entry).collect()
+    })
+}
+
+fn needs() -> impl Strategy<Value = u32> {
+    prop::sample::select(vec![0, 1, 1 << 16, 1 << 16 | 1, 1 << 18 | 1 << 3, 1 << 20])
 }
 
 fn terms() -> impl Strategy<Value = Vec<Term>> {
@@ -41,20 +60,74 @@ proptest! {
 
     /// Goal G1: the same items and scores as a full scan, ties by number, whatever is filtered.
     #[test]
-    fn the_index_is_exact(items in items(), terms in terms(), k in 1usize..40, every in 1u32..5) {
-        let index = Index::build(&items, LEAVES);
+    fn the_index_is_exact(
+        entries in entries(), terms in terms(), k in 1usize..40, needs in needs(), every in 1u32..5,
+    ) {
+        let index = Index::build(&entries, LEAVES);
         let accept = |item: u32| item.is_multiple_of(every);
-        let found = index.search(&terms, k, accept);
-        prop_assert_eq!(&found, &index.scan(&terms, k, accept));
+        let found = index.search(&terms, k, needs, accept);
+        prop_assert_eq!(&found, &index.scan(&terms, k, needs, accept));
         // And the scan is the sum that its name says, over the items themselves.
         let strengths: BTreeMap<_, _> = terms.into_iter().collect();
-        let mut scores: Vec<(u32, u32)> = items.iter().filter(|(n, _)| accept(*n)).map(|(n, impacts)| {
-            let score = impacts.iter().map(|(i, impact)| u32::from(strengths.get(i).copied().unwrap_or(0)) * u32::from(*impact));
-            (score.sum(), *n)
+        let fit = |e: &&Entry| accept(e.item) && e.facets & needs == needs;
+        let mut scores: Vec<(u32, u32)> = entries.iter().filter(fit).map(|entry| {
+            let score = entry.impacts.iter().map(|(i, impact)| u32::from(strengths.get(i).copied().unwrap_or(0)) * u32::from(*impact));
+            (score.sum(), entry.item)
         }).filter(|(score, _)| *score > 0).collect();
         scores.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
         scores.truncate(k);
         prop_assert_eq!(found.into_iter().map(|hit| (hit.score, hit.item)).collect::<Vec<_>>(), scores);
+    }
+
+    /// What the facets refuse, a rule excludes.
+    #[test]
+    fn facets_never_hide_what_may_be_shown(
+        friends_only: bool, friend: bool,
+        language in prop::option::of("[a-z]{2}"), theirs in prop::option::of("[a-z]{2}"), same: bool,
+        regions in prop::collection::btree_set("[A-Z]{2}", 0..3), region in prop::option::of("[A-Z]{2}"), among: bool,
+    ) {
+        let region = if among { regions.first().cloned().or(region) } else { region };
+        let item = Item {
+            language: if same { theirs.clone() } else { language },
+            regions: regions.iter().filter_map(|r| Region::new(r)).collect(),
+            friends_only,
+            author: Some("ann".to_owned()),
+            ..item("i", Surface::Posts)
+        };
+        let setting = Setting {
+            now: now(), language: theirs, region: region.and_then(|r| Region::new(&r)),
+            friends: friend.then(|| "ann".to_owned()).into_iter().collect(), ..Setting::default()
+        };
+        let fits = facets(&item) & needs_of(&setting) == needs_of(&setting);
+        prop_assert!(fits || exclusion(&setting, &item).is_some());
+    }
+
+    /// What came and went since a build is found as after a new build.
+    #[test]
+    fn a_changed_inventory_is_as_one_built_anew(
+        first in variants(200), changes in prop::collection::vec((variants(20), went()), 1..4), terms in terms(),
+        friend in prop::option::of(0u16..8), place: bool, k in 1usize..30,
+    ) {
+        let mut all: BTreeMap<String, Item> = first.iter().map(|i| (i.id.clone(), i.clone())).collect();
+        let mut inventory = Inventory::build(first, LEAVES);
+        for (come, went) in changes {
+            all.extend(come.iter().map(|i| (i.id.clone(), i.clone())));
+            all.retain(|id, _| !went.contains(id));
+            inventory = inventory.with(come, &went);
+        }
+        let anew = Inventory::build(all.into_values(), LEAVES);
+        prop_assert_eq!(inventory.items(), anew.items());
+        let profile = Profile::of(terms.into_iter().map(|(i, strength)| (i, u64::from(strength) * 3_000)));
+        let setting = Setting {
+            now: now(), place: Place::new(40_000_000, -105_000_000).filter(|_| place),
+            friends: friend.map(|n| format!("a{n}")).into_iter().collect(), ..Setting::default()
+        };
+        for surface in [Surface::Groups, Surface::Ads] {
+            prop_assert_eq!(
+                rank(&inventory, surface, k, &setting, &profile),
+                rank(&anew, surface, k, &setting, &profile)
+            );
+        }
     }
 
     /// A1 to A3 and A6 of a second-price auction.
@@ -85,6 +158,31 @@ proptest! {
             }
         }
     }
+}
+
+/// Items of few ids, so that they come again, and of few qualities, so that they tie.
+fn variants(most: usize) -> impl Strategy<Value = Vec<Item>> {
+    let one = (0u16..300, 0u16..LEAVES as u16, 0u16..4, 0u16..8, 0i64..3, any::<bool>()).prop_map(
+        |(n, interest, quality, author, north, private)| Item {
+            quality: quality * 300,
+            author: Some(format!("a{author}")),
+            friends_only: private,
+            place: Place::new(39_000_000 + north * 700_000, -105_000_000),
+            interests: vec![
+                (Interest(interest % 7), Weight(900)),
+                (Interest(interest), Weight(500)),
+            ],
+            ..match n % 2 {
+                0 => item(&format!("{n:03}"), Surface::Groups),
+                _ => ad(&format!("{n:03}")),
+            }
+        },
+    );
+    prop::collection::vec(one, 0..most)
+}
+
+fn went() -> impl Strategy<Value = BTreeSet<String>> {
+    prop::collection::btree_set((0u16..300).prop_map(|n| format!("{n:03}")), 0..20)
 }
 
 fn item(id: &str, surface: Surface) -> Item {
@@ -129,7 +227,7 @@ fn every_exclusion_decides_a_case() {
     let hidden = [("acme".to_owned(), Taste::Never)].into();
     let shown = [("a".to_owned(), vec![now() - jiff::SignedDuration::from_hours(1); 2])].into();
     let spent = [("a".to_owned(), 5_000_000)].into();
-    let us = tactful_core::chat::Region::new("US").unwrap();
+    let us = Region::new("US").unwrap();
     let mut paused = ad("a");
     if let Some(campaign) = &mut paused.campaign {
         campaign.paused = true;

@@ -28,6 +28,7 @@ use data::Data;
 use identity::Account;
 use jiff::Timestamp;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -585,12 +586,14 @@ fn all_profiles(
     at: Timestamp,
     format: Format,
 ) -> Result<()> {
+    let mut seen = BTreeSet::new();
     for account in data.store.accounts()? {
-        let person = data.store.person(account, at, policy.cross_platform)?;
-        // The person stands where the first of the linked accounts does.
-        if person.members.first().is_none_or(|first| first.account != account) {
+        // The person stands where the first of the linked accounts does, and is read once only.
+        if seen.contains(&account) {
             continue;
         }
+        let person = data.store.person(account, at, policy.cross_platform)?;
+        seen.extend(person.members.iter().map(|member| member.account));
         let view = show::profile_view(&person, policy, &data.taxonomy, at);
         match format {
             Format::Json => json(out, &view)?,

@@ -1,6 +1,7 @@
 //! What may not be shown to this person, whatever it scores. Named rules in a fixed order; the
 //! first that excludes decides.
 
+use super::index::Facets;
 use super::item::Item;
 use super::place::Place;
 use crate::chat::Region;
@@ -52,6 +53,47 @@ pub enum Exclusion {
     Spent,
     /// It bids less than the reserve.
     Reserve,
+}
+
+/// Shown to everybody, not only to friends.
+const PUBLIC: Facets = 1;
+
+/// Shown in every region, and where the region is not known.
+const EVERYWHERE: Facets = 1 << 1;
+
+/// What the index can tell of an item without opening it: bit 0 that it is for everybody, bit 1
+/// that it is for every region, bits 2 to 15 some regions, bits 16 to 31 some languages. Several
+/// regions share a bit, and several languages: what lacks a bit that [`needs`] names is excluded,
+/// what has them all may be.
+pub fn facets(item: &Item) -> Facets {
+    let public = if item.friends_only { 0 } else { PUBLIC };
+    let regions = match item.regions.is_empty() {
+        true => Facets::from(u16::MAX) - PUBLIC,
+        false => item.regions.iter().map(region_facet).fold(0, |all, one| all | one),
+    };
+    let languages = match &item.language {
+        None => Facets::from(u16::MAX) << 16,
+        Some(language) => language_facet(language),
+    };
+    public | regions | languages
+}
+
+/// The facets that every item has which may be shown.
+pub fn needs(setting: &Setting) -> Facets {
+    let public = if setting.friends.is_empty() { PUBLIC } else { 0 };
+    let region = setting.region.as_ref().map_or(EVERYWHERE, region_facet);
+    let language = setting.language.as_deref().map_or(0, language_facet);
+    public | region | language
+}
+
+fn region_facet(region: &Region) -> Facets {
+    let sum: u32 = region.as_str().bytes().fold(0, |sum, b| sum * 31 + u32::from(b));
+    1 << (2 + sum % 14)
+}
+
+fn language_facet(language: &str) -> Facets {
+    let sum: u32 = language.bytes().fold(0, |sum: u32, b| sum.wrapping_mul(31) + u32::from(b));
+    1 << (16 + sum % 16)
 }
 
 type Rule = fn(&Setting, &Item) -> Option<Exclusion>;

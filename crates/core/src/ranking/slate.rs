@@ -2,7 +2,7 @@
 
 use super::auction::{self, Bid, Won};
 use super::diversity;
-use super::exclude::{Setting, exclusion};
+use super::exclude::{Setting, exclusion, needs};
 use super::index::terms;
 use super::inventory::Inventory;
 use super::item::{Item, Surface};
@@ -78,37 +78,33 @@ pub fn rank<'a>(
     setting: &Setting,
     profile: &Profile,
 ) -> Vec<Slot<'a>> {
-    let Some(shelf) = inventory.shelf(surface) else { return Vec::new() };
     let terms = terms(profile);
     let most = CANDIDATES.max(k);
-    let accept =
-        |number: u32| inventory.item(number).is_some_and(|item| exclusion(setting, item).is_none());
-    let mut numbers: BTreeSet<u32> =
-        shelf.index.search(&terms, most, accept).into_iter().map(|hit| hit.item).collect();
-    numbers.extend(shelf.best(most, accept));
-    numbers.extend(shelf.of(&setting.friends).filter(|n| accept(*n)).take(most));
+    let accept = |item: &Item| exclusion(setting, item).is_none();
+    let mut items = inventory.search(surface, &terms, most, needs(setting), accept);
+    items.extend(inventory.best(surface, most, accept));
+    let mut of_friends = inventory.of(surface, &setting.friends);
+    of_friends.retain(|item| accept(item));
+    of_friends.sort_by(|a, b| a.id.cmp(&b.id));
+    items.extend(of_friends.into_iter().take(most));
     if let Some(place) = setting.place {
-        let near = shelf.near(place).filter(|number| accept(*number));
-        let mut near: Vec<_> = near
-            .filter_map(|number| {
-                let there = inventory.item(number)?.place?;
-                Some((place.kilometres(there), number))
-            })
-            .collect();
-        near.sort_unstable();
-        numbers.extend(near.into_iter().take(most).map(|(_, number)| number));
+        let near = inventory.near(surface, place).into_iter().filter(|item| accept(item));
+        let mut near: Vec<_> =
+            near.filter_map(|item| Some((place.kilometres(item.place?), item))).collect();
+        near.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.id.cmp(&b.1.id)));
+        items.extend(near.into_iter().take(most).map(|(_, item)| item));
     }
+    // From here on a candidate's number is its place by id: of equals, the lower id comes first.
+    items.sort_by(|a, b| a.id.cmp(&b.id));
+    items.dedup_by(|a, b| a.id == b.id);
     let highest = terms.iter().map(|(interest, _)| usize::from(interest.0) + 1).max();
     let mut strengths = vec![0; highest.unwrap_or(0)];
     for (interest, strength) in terms {
         strengths[usize::from(interest.0)] = strength;
     }
-    let scored: Vec<_> = numbers
-        .into_iter()
-        .filter_map(|number| {
-            let item = inventory.item(number)?;
-            Some((number, item, score(setting, &strengths, item)))
-        })
+    let scored: Vec<_> = (0..)
+        .zip(items)
+        .map(|(number, item)| (number, item, score(setting, &strengths, item)))
         .collect();
     match surface {
         Surface::Ads => sell(scored, k, setting),
