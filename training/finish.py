@@ -12,11 +12,12 @@ import fast
 import judge
 import texts
 
-# Of the labelled prompts that touch a subject, the share that the thresholds keep out: of all, and of each subject.
-RECALL, RECALL_EACH = 0.965, 0.95
+# Of the labelled prompts that touch a subject, the share that the thresholds keep out: of all, and of each subject. Of
+# our own texts in other languages, which are harder than what people type (hints, half of the harmless ones look-alikes).
+RECALL, RECALL_EACH, RECALL_THERE = 0.96, 0.93, 0.94
 # Of what the judge would have stopped, the share that the fast path may let pass unasked; and of what it stops unasked,
 # the share that must be sensitive.
-CLEAR_LOSS, STOP_PRECISION = 0.004, 0.93
+CLEAR_LOSS, STOP_PRECISION = 0.015, 0.83
 # Most texts that show no interest may be given one.
 INVENTED = 0.13
 CANDIDATES, MOST = 4, 3
@@ -42,10 +43,10 @@ def highest(value, recall):
     return value[min(len(value) - 1, int(np.ceil(recall * len(value))) - 1)]
 
 
-def set_thresholds(odds, truth):
+def set_thresholds(odds, truth, recall):
     """One for all subjects at first; a subject that is missed too often gets a lower one."""
     sensitive = truth.any(1)
-    thresholds = np.full(7, highest(odds.max(1)[sensitive], RECALL))
+    thresholds = np.full(7, highest(odds.max(1)[sensitive], recall))
     for s in range(7):
         mine = truth[:, s] > 0
         if mine.sum() >= 20 and (odds >= thresholds).any(1)[mine].mean() < RECALL_EACH:
@@ -139,7 +140,7 @@ def finish(work, out):
     # English: both paths.
     by_judge, by_fast, bias = calibrate(j[english], f[english], truth[english])
     odds = by_judge * j + by_fast * f + bias
-    thresholds = set_thresholds(odds[english], truth[english])
+    thresholds = set_thresholds(odds[english], truth[english], RECALL)
     sensitive = truth.any(1)
     stops = (odds >= thresholds).any(1)
     greatest = f.max(1)
@@ -162,7 +163,7 @@ def finish(work, out):
         "recall": float(whole[english & sensitive].mean()), "false_alarms": float(whole[english & ~sensitive].mean()),
         "doubtful": float(doubtful[english].mean()), "curve": curve,
         "subjects": {s: {"texts": int(truth[english, k].sum()), "recall": float(whole[english & (truth[:, k] > 0)].mean())}
-                     for k, s in enumerate(texts.SUBJECTS)},
+                     for k, s in enumerate(texts.SUBJECTS) if truth[english, k].any()},
         "at_12_percent": {
             name: float((value[english & sensitive] > np.sort(value[english & ~sensitive])[::-1][
                 int(0.12 * (english & ~sensitive).sum())]).mean())
@@ -175,7 +176,7 @@ def finish(work, out):
     # Other languages: the judge with the hashed words beside it.
     by_judge_there, by_fast_there, bias_there = calibrate(j[others], f[others], truth[others])
     odds_there = by_judge_there * j + by_fast_there * f + bias_there
-    thresholds_there = set_thresholds(odds_there[others], truth[others])
+    thresholds_there = set_thresholds(odds_there[others], truth[others], RECALL_THERE)
     metrics["languages"] = {}
     held_truth = np.array([[s in r["subjects"] for s in texts.SUBJECTS] for r in data["held"]])
     held_language = np.array([r["language"] for r in data["held"]])

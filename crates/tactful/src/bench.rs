@@ -1,6 +1,7 @@
 //! `tactful bench`: this build on this machine. Every figure is the median of several runs, with
 //! the floor or the rival that it is to be read against measured in the same run.
 
+mod reading;
 mod serving;
 
 use crate::data::{Data, model};
@@ -15,8 +16,7 @@ use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use tactful_core::chat::{Region, Words};
-use tactful_core::gate::admit_open;
+use tactful_core::chat::Region;
 use tactful_core::policy::Policy;
 use tactful_core::profile::{Lens, Profile, UNIT, reduce};
 use tactful_core::ranking::exclude::{Setting, exclusion, facets, needs};
@@ -24,7 +24,7 @@ use tactful_core::ranking::index::{self, Hit, Index, Term, terms};
 use tactful_core::ranking::inventory::Inventory;
 use tactful_core::ranking::item::{Item, Surface};
 use tactful_core::ranking::slate::rank;
-use tactful_core::reading::{Reader, Weight};
+use tactful_core::reading::Weight;
 use tactful_core::taxonomy::Interest;
 use tactful_reader::Model;
 
@@ -43,6 +43,9 @@ pub struct Options {
     /// Take in this log instead (under the policy as announced).
     #[arg(long)]
     log: Option<PathBuf>,
+    /// Read these texts (NDJSON {text}) in place of those of the example world.
+    #[arg(long)]
+    prompts: Option<PathBuf>,
     /// Items of the two inventories.
     #[arg(long, value_delimiter = ',', default_values_t = [10_000, 1_000_000])]
     items: Vec<usize>,
@@ -75,10 +78,8 @@ pub use serving::floor;
 /// What was measured.
 #[derive(Serialize)]
 pub struct Measured {
-    /// Turns a second on one core: firewall and interests together.
-    understood_per_second: f64,
-    /// The floor of it: only its tokens.
-    tokenised_per_second: f64,
+    /// The reader alone.
+    reading: reading::Measured,
     /// Turns a second from a file to durable rows, on all cores.
     ingested_per_second: f64,
     /// The floor of it: only splitting the lines into fields, on one core.
@@ -192,22 +193,12 @@ fn measure(options: &Options, folder: &Path) -> Result<Measured> {
     let began = Instant::now();
     let model = model(&taxonomy)?;
     let model_load_seconds = began.elapsed().as_secs_f64();
-    let texts = texts();
+    let texts = match &options.prompts {
+        Some(file) => reading::texts(file)?,
+        None => texts(),
+    };
     let runs = options.runs.max(1);
-    let rounds = 20_000usize.div_ceil(texts.len());
-    let understood_per_second = rate(runs, rounds * texts.len(), || {
-        for text in texts.iter().cycle().take(rounds * texts.len()) {
-            let admitted = admit_open(Words::new(text.clone()), Vec::new());
-            std::hint::black_box(model.read(admitted.spoken()));
-        }
-        Ok(())
-    })?;
-    let tokenised_per_second = rate(runs, rounds * texts.len(), || {
-        for text in texts.iter().cycle().take(rounds * texts.len()) {
-            std::hint::black_box(model.tokens(text));
-        }
-        Ok(())
-    })?;
+    let reading = reading::measure(&model, &texts, runs)?;
     let log = match &options.log {
         Some(log) => log.clone(),
         None => write_log(folder, options.turns)?,
@@ -239,8 +230,7 @@ fn measure(options: &Options, folder: &Path) -> Result<Measured> {
         .map(|items| measure_slates(runs, *items, taxonomy.leaves().len()))
         .collect::<Result<_>>()?;
     Ok(Measured {
-        understood_per_second,
-        tokenised_per_second,
+        reading,
         ingested_per_second,
         parsed_per_second,
         turns: turns as u64,
@@ -521,12 +511,7 @@ impl fmt::Display for Measured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "median of {} runs", self.runs)?;
         writeln!(f, "model loaded in                 {:>12.3} s", self.model_load_seconds)?;
-        writeln!(
-            f,
-            "turns understood a second       {:>12.0}  (one core)",
-            self.understood_per_second
-        )?;
-        writeln!(f, "  floor: tokenised only         {:>12.0}", self.tokenised_per_second)?;
+        write!(f, "{}", self.reading)?;
         writeln!(
             f,
             "lines ingested durably a second {:>12.0}  ({} lines)",
