@@ -13,6 +13,7 @@ pub mod encoder;
 mod matrix;
 mod heads;
 mod fast;
+mod dislike;
 pub mod language;
 pub mod weights;
 pub mod model;

@@ -4,10 +4,11 @@
 //! language that was measured, is also judged by the sentence encoder (`encoder.rs`); the opinions
 //! of both are weighed together.
 
+use crate::dislike::is_dislike;
 use crate::encoder::Encoder;
 use crate::fast::{Fast, Glance};
 use crate::heads::{logistic, stage, thousandths};
-use crate::language::{self, Shape};
+use crate::language;
 use crate::normal::normal;
 use crate::weights::{LoadError, Together, Weights};
 use crate::wordpiece::Token;
@@ -35,7 +36,7 @@ const KNOWN_TO_THE_FAST: usize = 75;
 const REMEMBERED: usize = 16_384;
 
 /// A turn of fewer words is judged together with the messages before it: "what about my case?"
-const LEANS_ON_CONTEXT: usize = 6;
+const LEANS_ON_CONTEXT: usize = 9;
 
 /// A loaded model.
 pub struct Model {
@@ -183,7 +184,11 @@ impl Model {
         Ok(())
     }
 
-    fn findings(&self, shape: Shape, glance: &Glance, judged: Option<&Vector>) -> Vec<Finding> {
+    fn findings(&self, words: &str, glance: &Glance, judged: Option<&Vector>) -> Vec<Finding> {
+        let shape = glance.shape;
+        if shape.known() >= KNOWN_TO_THE_FAST && is_dislike(words) {
+            return Vec::new();
+        }
         let (weights, header) = (&self.weights, &self.weights.header);
         let stages = match judged {
             Some(vector) => weights.judge.stages.apply(vector),
@@ -208,7 +213,7 @@ impl Model {
     fn judged(&self, spoken: &Spoken) -> Result<([u8; 2], Judgement), Unjudged> {
         let (mut heard, glance, vector) = self.hear(spoken.words())?;
         self.context(spoken, glance.shape.words < LEANS_ON_CONTEXT, &mut heard)?;
-        let findings = self.findings(glance.shape, &glance, vector.as_ref());
+        let findings = self.findings(spoken.words(), &glance, vector.as_ref());
         let Heard { language, levels: subjects, touched } = heard;
         Ok((language, Judgement { subjects, touched, findings }))
     }

@@ -106,7 +106,7 @@ fn plain_interests_are_found_and_pass() {
 
 #[test]
 fn small_talk_is_about_nothing() {
-    for text in ["thanks!", "sounds good", "hello", "make it shorter"] {
+    for text in ["thanks!", "sounds good", "hello", "ok", "no", "go on"] {
         let judgement = read(text).judged.unwrap();
         assert!(judgement.findings.is_empty() && !judgement.touched.contains(&true), "{text}");
     }
@@ -176,9 +176,11 @@ fn a_turn_that_leans_on_what_came_before_is_judged_with_it() {
     };
     let admitted = admit_open(Words::new("what about my case?".to_owned()), context());
     assert!(MODEL.read(admitted.spoken()).judged.unwrap().touched.contains(&true));
-    // The person's words were no more than a greeting, the assistant's made it health.
+    // The person's words by themselves are no more than a greeting; the assistant's made it health.
     let mut context = context();
     context[0].words = Words::new("hello".to_owned());
+    context[1].words =
+        Words::new("That sounds like diabetes or anaemia; a doctor can test for both.".to_owned());
     let admitted = admit_open(Words::new("and which one do I have?".to_owned()), context);
     assert!(MODEL.read(admitted.spoken()).judged.unwrap().touched.contains(&true));
 }

@@ -78,12 +78,10 @@ pub fn measure(model: &Model, texts: &[String], runs: usize) -> Result<Measured>
     let all: Vec<&String> = texts.iter().collect();
     let speed = |texts: &[&String], count: usize| match texts.is_empty() {
         true => Ok(0.0),
-        false => {
-            rate(runs, count, || {
-                texts.iter().cycle().take(count).for_each(|text| read(text));
-                Ok(())
-            })
-        }
+        false => rate(runs, count, || {
+            texts.iter().cycle().take(count).for_each(|text| read(text));
+            Ok(())
+        }),
     };
     // Each text by itself, several times; the median of its runs, so that what else the machine
     // does counts less.
