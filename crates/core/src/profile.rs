@@ -155,13 +155,15 @@ fn chats_may_be_used(policy: &Policy, person: &Person, now: Timestamp) -> bool {
         if standing.paused || policy.min_age > 0 && (young || standing.likely_minor) {
             return false;
         }
-        let Some(region) = standing.region else { continue };
-        known = true;
-        let permission = policy.permission(region, now);
-        let out = permission.choice != Choosing::None && standing.wish == Some(Wish::Out);
-        if !permission.apply || out {
+        let permission = standing.region.map(|region| policy.permission(region, now));
+        // A pause counts also while it is not known where the account is.
+        let choice = permission.map_or(policy.elsewhere.choice, |permission| permission.choice);
+        let paused = choice != Choosing::None && standing.wish == Some(Wish::Out);
+        let excluded = permission.is_some_and(|permission| !permission.apply);
+        if excluded || paused {
             return false;
         }
+        known |= permission.is_some();
     }
     known && !policy.kill_switch
 }

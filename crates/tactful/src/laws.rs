@@ -148,6 +148,10 @@ fn instant(text: &str) -> Timestamp {
 
 const NOW: &str = "2026-03-01T00:00:00Z";
 const ACCOUNTS: [&str; 4] = ["whatsapp:1", "facebook:1", "instagram:2", "messenger:3"];
+const UNTOLD: &str = "facebook:untold";
+const ABROAD: &str = "facebook:abroad";
+const NOWHERE: &str = "facebook:nowhere";
+const YOUNG: &str = "facebook:young";
 
 fn day(day: u16) -> String {
     let at =
@@ -172,7 +176,20 @@ fn known() -> Vec<Value> {
                    "delivered": "2025-10-08T00:00:00Z"}),
         ]
     };
-    ACCOUNTS.iter().flat_map(known).collect()
+    let about = |account: &str, at: &str, field: &str, value: &str| json!({"type": "account", "at": at, "account": account, field: value});
+    let before = "2025-10-01T00:00:00Z";
+    let told = |account: &str| {
+        let [_, told] = known(&account);
+        told
+    };
+    let mut all: Vec<Value> = ACCOUNTS.iter().flat_map(known).collect();
+    // One of each kind that may not be learned from.
+    all.extend([about(UNTOLD, before, "region", "US")]);
+    all.extend([about(ABROAD, before, "region", "DE"), told(ABROAD)]);
+    all.extend([about(NOWHERE, before, "language", "en"), told(NOWHERE)]);
+    all.extend([about(YOUNG, before, "region", "US"), told(YOUNG)]);
+    all.extend([about(YOUNG, before, "birth_date", "2015-01-01")]);
+    all
 }
 
 fn account() -> impl Strategy<Value = &'static str> {
@@ -240,7 +257,7 @@ fn is_standing(event: &Value) -> bool {
 
 /// A turn that may not leave a trace, in a conversation of its own.
 fn inadmissible() -> impl Strategy<Value = Value> {
-    (account(), 0u8..7).prop_map(|(account, why)| {
+    (account(), 0u8..14).prop_map(|(account, why)| {
         let mut turn = turn(account, "inadmissible", "x", &day(30), "hike golf CANARY9137");
         match why {
             0 => turn["encrypted"] = json!(true),
@@ -249,7 +266,14 @@ fn inadmissible() -> impl Strategy<Value = Value> {
             3 => turn["at"] = json!("2025-12-15T00:00:00Z"),
             4 => turn["account"] = json!("facebook:nobody-knows"),
             5 => turn["text"] = json!("hike ILL CANARY9137"),
-            _ => turn["text"] = json!("hike HU CANARY9137"),
+            6 => turn["text"] = json!("hike HU CANARY9137"),
+            7 => turn["context"] = json!([{"role": "assistant", "text": "ILL CANARY9137"}]),
+            8 => turn["account"] = json!(UNTOLD),
+            9 => turn["account"] = json!(ABROAD),
+            10 => turn["account"] = json!(NOWHERE),
+            11 => turn["account"] = json!(YOUNG),
+            12 => turn["product"] = json!("toaster"),
+            _ => turn["account"] = json!("myspace:1"),
         }
         turn
     })
@@ -437,6 +461,30 @@ proptest! {
         prop_assert_eq!(reduce(&deeds, &lens), reduce(&person.rows, &lens));
     }
 
+    /// The rows stay, and another policy is put in force: what it refuses is not used.
+    #[test]
+    fn p8_a_stricter_policy_holds_for_what_was_learned_before(events in history(), a in account()) {
+        let paused = json!({"type": "choice", "at": day(66), "account": a, "chats": "out"});
+        let mut world = World::of(&[events, vec![paused]].concat());
+        let tag = a.parse::<crate::identity::Account>().unwrap().tag(&world.data.keyring);
+        let person = world.data.store.person(tag, instant(NOW), world.policy.cross_platform).unwrap();
+        let policy = |from: &str, to: &str| {
+            assert!(POLICY.contains(from));
+            Policy::parse(&POLICY.replace(from, to)).unwrap()
+        };
+        let chats = |policy: &Policy, at: &str| -> Vec<Timestamp> {
+            let lens = Lens::new(policy, &person, instant(at));
+            let of_chats = person.rows.iter().filter(|row| row.facts().is_some());
+            of_chats.filter(|row| lens.sees(row)).map(|row| row.at).collect()
+        };
+        let late = policy("effective = 2025-12-16", "effective = 2026-01-01");
+        prop_assert!(chats(&late, NOW).iter().all(|at| *at >= instant("2026-01-01T00:00:00Z")));
+        prop_assert!(chats(&policy("kill_switch = false", "kill_switch = true"), NOW).is_empty());
+        prop_assert!(chats(&policy("choice = \"none\"", "choice = \"opt-out\""), NOW).is_empty());
+        // Nor is what is older than anything may be kept.
+        prop_assert!(chats(&world.policy, "2030-01-01T00:00:00Z").is_empty());
+    }
+
     /// Without what it names, an item stands where the explanation says.
     #[test]
     fn p9_everything_shown_can_be_explained(events in history(), a in account(), seed in 0u64..1000) {
@@ -478,10 +526,21 @@ proptest! {
     }
 }
 
+/// It is not used, says why, and shuts its conversation: it may have been sensitive.
 #[test]
 fn p7_when_in_doubt_leave_it_out() {
     let doubtful = turn(ACCOUNTS[0], "c", "t", &day(3), "HU hike");
+    let after = turn(ACCOUNTS[0], "c", "u", &day(4), "hike");
     let mut world = World::of(&[known(), vec![doubtful]].concat());
+    assert!(world.profiles(NOW).is_empty());
+    let counters = world.rows(&[])["counter"].iter().cloned().collect::<Vec<_>>().join(" ");
+    assert!(counters.contains("\"language\")|Integer(1)"), "{counters}");
+    world.take(&[after]);
+    assert!(world.profiles(NOW).is_empty());
+    // Nor does what an activity says, when it cannot be judged.
+    world
+        .take(&[json!({"type": "activity", "at": day(5), "account": ACCOUNTS[0], "activity": "a",
+                        "kind": "like", "text": "HU golf"})]);
     assert!(world.profiles(NOW).is_empty());
 }
 
