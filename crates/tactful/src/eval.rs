@@ -14,11 +14,11 @@ use tactful_core::taxonomy::Taxonomy;
 /// What to measure on.
 #[derive(clap::Args)]
 pub struct Options {
-    /// The texts: NDJSON {id, text, source?, lang?, conversation?, context? [{role, text}]}.
+    /// The texts: NDJSON {id, text, source?, lang?, conversation?, context? (of {role, text})}.
     #[arg(long)]
     prompts: PathBuf,
-    /// What they are: NDJSON {id, sensitive [subjects], interests [leaf or leaf|leaf]?, also?};
-    /// may be the same file.
+    /// What they are: NDJSON {id, sensitive (a list of subjects), interests (of leaves, or
+    /// leaf|leaf)?, also?}; may be the same file.
     #[arg(long)]
     labels: PathBuf,
     /// Write scorecard.json and scorecard.html into this folder.
