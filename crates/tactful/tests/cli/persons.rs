@@ -71,10 +71,12 @@ fn reasons_links_and_advertisers() {
     let links = || {
         json_of(server.get(&format!("/v1/links/whatsapp:you?at={LATER}"))).as_array().unwrap().len()
     };
+    assert_eq!(links(), 4);
+    assert_eq!(status(server.delete("/v1/links/whatsapp:you?at=2025-12-20T17:00:00Z")), 204);
     assert_eq!(links(), 1);
     let accounts = json!({"accounts": ["whatsapp:you", "facebook:you"], "at": NOW});
     assert_eq!(status(server.post("/v1/links", &accounts)), 204);
-    assert_eq!(links(), 2);
+    assert_eq!(links(), 4);
     // One's own interest, which nobody said.
     let own = json!({"interest": "food.bread_baking", "wish": "more", "at": NOW});
     assert_eq!(status(server.post("/v1/persons/whatsapp:you/preferences", &own)), 204);

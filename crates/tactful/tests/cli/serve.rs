@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 #[test]
 fn the_hiking_scene_in_the_demo() {
     let server = Server::start(&Place::new(), &["--demo"]);
+    // In the demo they begin linked.
+    assert_eq!(status(server.delete("/v1/links/facebook:you?at=2025-12-01T00:00:00Z")), 204);
     let ask = "What are good hikes near Boulder for a weekend?";
     assert_eq!(server.say("whatsapp:you", ask, "2025-12-15T18:00:00Z"), "before_effective");
     let (_, because) = server.slate("facebook:you", "groups", NOW);
