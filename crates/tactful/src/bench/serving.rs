@@ -1,7 +1,8 @@
 //! The server under load: itself on one core, its clients on another, the floor (an empty handler of
 //! the same framework) and the rival (the upstream without the proxy) in the same run.
 
-use super::{median, write_log};
+use super::{Numbers, median, write_log};
+use crate::data::Data;
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use serde_json::json;
@@ -11,6 +12,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use tactful_core::reading::{Stage, Weight};
+use tactful_store::inventory::StoredItem;
 
 /// How long each rate is measured.
 const SPAN: Duration = Duration::from_secs(3);
@@ -260,33 +263,34 @@ fn fill(folder: &Path) -> Result<()> {
     let log = write_log(folder, 2_000)?;
     let policy = folder.join("policy.toml");
     std::fs::write(&policy, super::POLICY)?;
-    let items = folder.join("items.jsonl");
-    let mut out = std::io::BufWriter::new(std::fs::File::create(&items)?);
-    let about =
-        ["hiking", "photography", "baking bread", "road bikes", "camping", "jazz", "gardening"];
-    for n in 0..ITEMS {
-        let title = format!("{} group", about[n % about.len()]);
-        let item = json!({"id": format!("{n:08}"), "kind": "group", "title": title, "quality": (n % 97) as f64 / 97.0,
-            "created": "2025-12-01T00:00:00Z", "place": [40.0 + (n % 1000) as f64 / 1000.0, -105.0]});
-        writeln!(out, "{item}")?;
-    }
-    out.flush()?;
-    drop(out);
     let done = Command::new(std::env::current_exe()?)
         .current_dir(folder)
         .arg("ingest")
         .arg(&log)
         .arg("--policy")
         .arg(&policy)
-        .arg("--items")
-        .arg(&items)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()?;
-    match done.success() {
-        true => Ok(()),
-        false => bail!("the data for the server could not be taken in"),
+    if !done.success() {
+        bail!("the data for the server could not be taken in");
     }
+    // Items as they are kept once they were read: the reading of items is not what is measured here.
+    let mut data = Data::open(&folder.join("data"), None, None, false)?;
+    let leaves = data.taxonomy.leaves().len();
+    let mut numbers = Numbers(11);
+    let items: Vec<StoredItem> = (0..ITEMS)
+        .map(|n| {
+            let id = format!("{n:08}");
+            let place = [40.0 + (n % 1000) as f64 / 1000.0, -105.0];
+            let body = json!({"id": id, "kind": "group", "title": format!("Group {n}"), "place": place,
+                "quality": (n % 97) as f64 / 97.0, "created": "2025-12-01T00:00:00Z"});
+            let weight = Weight(200 + numbers.next(800) as u16);
+            let found = vec![(numbers.interest(leaves), weight, Stage::Curious)];
+            StoredItem { item: id, body: body.to_string(), found }
+        })
+        .collect();
+    Ok(data.store.put_items(&items)?)
 }
 
 const CHUNK: &str =
