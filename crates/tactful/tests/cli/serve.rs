@@ -72,7 +72,9 @@ fn what_a_person_corrects_counts_from_the_next_slate_on() {
     assert_eq!(profile["interests"], json!([]));
     let archive = json_of(server.get(&format!("{person}/export")));
     assert_eq!(archive["contributions"], json!([]));
-    assert_eq!(archive["accounts"][0]["notices"][0]["notice"], "ai-chats");
+    let accounts = archive["accounts"].as_array().unwrap();
+    let told = accounts.iter().filter(|one| one["notices"][0]["notice"] == "ai-chats");
+    assert_eq!((accounts.len(), told.count()), (4, 3));
 }
 
 #[test]
@@ -132,7 +134,11 @@ fn events_come_in_every_shape_and_a_repeat_changes_nothing() {
     let text = server.client.post(format!("{}/v1/events", server.url)).body("hello");
     assert_eq!(status(text.header("content-type", "text/plain")), 415);
     let long = server.client.post(format!("{}/v1/events", server.url)).body(vec![b' '; 9 << 20]);
-    assert_eq!(status(long.header("content-type", "application/json")), 413);
+    // The server does not wait for the rest; the client may find its connection shut before it reads why.
+    match long.header("content-type", "application/json").send() {
+        Ok(answer) => assert_eq!(answer.status(), 413),
+        Err(error) => assert!(error.is_request(), "{error}"),
+    }
 }
 
 #[test]
