@@ -36,7 +36,7 @@ const KNOWN_TO_THE_FAST: usize = 75;
 const REMEMBERED: usize = 16_384;
 
 /// A turn of fewer words is judged together with the messages before it: "what about my case?"
-const LEANS_ON_CONTEXT: usize = 7;
+const LEANS_ON_CONTEXT: usize = 6;
 
 /// A loaded model.
 pub struct Model {

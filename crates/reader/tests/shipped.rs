@@ -181,7 +181,7 @@ fn a_turn_that_leans_on_what_came_before_is_judged_with_it() {
     context[0].words = Words::new("hello".to_owned());
     context[1].words =
         Words::new("That sounds like diabetes or anaemia; a doctor can test for both.".to_owned());
-    let admitted = admit_open(Words::new("and which one do I have?".to_owned()), context);
+    let admitted = admit_open(Words::new("which one is it?".to_owned()), context);
     assert!(MODEL.read(admitted.spoken()).judged.unwrap().touched.contains(&true));
 }
 

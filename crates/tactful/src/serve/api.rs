@@ -33,12 +33,12 @@ type Who = Extension<Caller>;
 /// What the path names, or a problem.
 #[derive(axum::extract::FromRequestParts)]
 #[from_request(via(axum::extract::Path), rejection(Problem))]
-struct Path<T>(T);
+pub struct Path<T>(pub T);
 
 /// What the query names, or a problem.
 #[derive(axum::extract::FromRequestParts)]
 #[from_request(via(axum::extract::Query), rejection(Problem))]
-struct Query<T>(T);
+pub struct Query<T>(pub T);
 
 impl From<axum::extract::rejection::PathRejection> for Problem {
     fn from(_: axum::extract::rejection::PathRejection) -> Self {
@@ -114,11 +114,19 @@ async fn take_json(app: &App, event: Value) -> Result<(), Problem> {
     }
 }
 
-fn account(text: &str) -> Result<Account, Problem> {
+/// What an account is named.
+///
+/// # Errors
+/// When it is no `platform:id`.
+pub fn account(text: &str) -> Result<Account, Problem> {
     text.parse().map_err(|expected: String| Problem::bad(format!("`account`: {expected}")))
 }
 
-fn instant(at: Option<&str>) -> Result<Timestamp, Problem> {
+/// The instant that was asked for; now, when none was.
+///
+/// # Errors
+/// When it is none, or out of range.
+pub fn instant(at: Option<&str>) -> Result<Timestamp, Problem> {
     let fits = |at: &Timestamp| crate::events::INSTANTS.contains(&at.as_second());
     match at {
         None => Ok(Timestamp::now()),
@@ -130,9 +138,11 @@ fn instant(at: Option<&str>) -> Result<Timestamp, Problem> {
     }
 }
 
+/// The instant of a question.
 #[derive(Deserialize)]
-struct At {
-    at: Option<String>,
+pub struct At {
+    /// RFC 3339.
+    pub at: Option<String>,
 }
 
 /// A body that is one JSON object of a known shape.

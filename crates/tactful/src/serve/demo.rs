@@ -46,11 +46,11 @@ pub fn fill(data: &mut Data, model: &Model) -> Result<()> {
 }
 
 /// What the small assistant says. It is no model: it says so, and answers nothing.
-const SAYING: &str = "I am the demo's assistant: I listen, and I do not know anything. \
-    Look at the feed beside this chat to see what came of what you said.";
+const SAYING: &str = "This is only the demo, so no answer comes. \
+    Look at the feed beside this chat to see what came of your message.";
 
 /// What it says once it has said that: nobody reads the same thing twice.
-const SAYING_AGAIN: &str = "Heard. (I am a demo: the answer is in the feed.)";
+const SAYING_AGAIN: &str = "Noted. Only a demo: see the feed.";
 
 /// Answers as an OpenAI-compatible server would, streamed or not; says in a header how the turn
 /// ended, which only a demo does.

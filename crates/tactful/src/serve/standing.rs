@@ -2,10 +2,10 @@
 //! us, and how each interest grew and will fade. All of it is computed when it is asked for.
 
 use super::access::{Caller, Scope};
+use super::api::{At, Path, Query, account, instant};
 use super::problem::Problem;
 use super::{App, Pool};
-use crate::identity::Account;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::{Extension, Json};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -33,27 +33,9 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(advertisers))
 }
 
-fn account(text: &str) -> Result<Account, Problem> {
-    text.parse().map_err(|expected: String| Problem::bad(format!("`account`: {expected}")))
-}
-
-fn instant(at: Option<&str>) -> Result<Timestamp, Problem> {
-    match at {
-        None => Ok(Timestamp::now()),
-        Some(text) => text.parse().map_err(|_| {
-            Problem::bad("`at`: expected an RFC 3339 instant, such as 2026-01-15T09:00:00Z")
-        }),
-    }
-}
-
-#[derive(Deserialize)]
-struct At {
-    at: Option<String>,
-}
-
 /// How a person stands.
 #[derive(Serialize, ToSchema)]
-struct StandingView {
+struct PersonStandingView {
     /// The linked accounts.
     accounts: Vec<AccountStanding>,
     /// What is wanted of interests and advertisers, the newest first.
@@ -106,13 +88,13 @@ fn day(at: Timestamp) -> String {
 /// interests and advertisers.
 #[utoipa::path(get, path = "/v1/persons/{account}/standing",
     params(("account" = String, Path, description = "platform:id"), ("at" = Option<String>, Query, description = "RFC 3339; now, unless it is said")),
-    responses((status = 200, body = StandingView), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem)))]
+    responses((status = 200, body = PersonStandingView), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem)))]
 async fn standing(
     State(app): State<Arc<App>>,
     Extension(who): Extension<Caller>,
     Path(asked): Path<String>,
     Query(At { at }): Query<At>,
-) -> Result<Json<StandingView>, Problem> {
+) -> Result<Json<PersonStandingView>, Problem> {
     let (account, at) = (account(&asked)?, instant(at.as_deref())?);
     who.own(&account)?;
     let view = Pool::with(&app, move |app, data| {
@@ -120,7 +102,7 @@ async fn standing(
         let tag = account.tag(&data.keyring);
         let person = data.store.person(tag, at, policy.cross_platform)?;
         let accounts = person.members.iter();
-        Ok(StandingView {
+        Ok(PersonStandingView {
             accounts: accounts.map(|member| stands(member, &policy, tag, at)).collect(),
             preferences: told(&person, &data.taxonomy, at),
             policy: policy.version.clone(),
