@@ -47,8 +47,9 @@ struct RawItem {
 }
 
 /// An item with what only its reading needs.
-struct Parsed {
-    item: Item,
+pub struct Parsed {
+    /// The item, without its interests.
+    pub item: Item,
     text: String,
     interests: Vec<String>,
 }
@@ -111,7 +112,11 @@ pub fn parse_place(text: &str) -> Result<Place, String> {
         .ok_or_else(|| "expected LAT,LON in degrees, such as 40.01,-105.27".to_owned())
 }
 
-fn parse(line: &[u8]) -> Result<Parsed, BadLine> {
+/// An item from its line.
+///
+/// # Errors
+/// The first field that does not fit.
+pub fn parse(line: &[u8]) -> Result<Parsed, BadLine> {
     let raw: RawItem = serde_json::from_slice(line).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => {
             bad("line", "expected one JSON object with id, kind, title and created")
