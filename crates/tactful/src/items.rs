@@ -47,8 +47,9 @@ struct RawItem {
 }
 
 /// An item with what only its reading needs.
-struct Parsed {
-    item: Item,
+pub struct Parsed {
+    /// The item, without its interests.
+    pub item: Item,
     text: String,
     interests: Vec<String>,
 }
@@ -111,7 +112,11 @@ pub fn parse_place(text: &str) -> Result<Place, String> {
         .ok_or_else(|| "expected LAT,LON in degrees, such as 40.01,-105.27".to_owned())
 }
 
-fn parse(line: &[u8]) -> Result<Parsed, BadLine> {
+/// An item from its line.
+///
+/// # Errors
+/// The first field that does not fit.
+pub fn parse(line: &[u8]) -> Result<Parsed, BadLine> {
     let raw: RawItem = serde_json::from_slice(line).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => {
             bad("line", "expected one JSON object with id, kind, title and created")
@@ -336,13 +341,18 @@ pub fn take_in(
 /// # Errors
 /// When the store refuses, or holds an item that this version did not write.
 pub fn inventory(data: &mut Data) -> Result<Inventory> {
-    let mut items = Vec::new();
-    for stored in data.store.items()? {
-        let parsed = parse(stored.body.as_bytes()).map_err(|_| {
-            anyhow::anyhow!("the store holds an item that this version cannot read")
-        })?;
-        let interests = stored.found.iter().map(|(interest, weight, _)| (*interest, *weight));
-        items.push(Item { interests: interests.collect(), ..parsed.item });
-    }
+    let items = data.store.items()?;
+    let items: Vec<Item> = items.iter().map(item).collect::<Result<_>>()?;
     Ok(Inventory::build(items, data.taxonomy.leaves().len()))
+}
+
+/// An item as it was stored: what [`Inventory::with`] takes when some came.
+///
+/// # Errors
+/// When this version did not write it.
+pub fn item(stored: &StoredItem) -> Result<Item> {
+    let parsed = parse(stored.body.as_bytes())
+        .map_err(|_| anyhow::anyhow!("the store holds an item that this version cannot read"))?;
+    let interests = stored.found.iter().map(|(interest, weight, _)| (*interest, *weight));
+    Ok(Item { interests: interests.collect(), ..parsed.item })
 }

@@ -6,6 +6,8 @@ mod convert;
 mod data;
 mod eval;
 mod events;
+#[cfg(test)]
+mod fuzzed;
 mod identity;
 mod ingest;
 mod items;
