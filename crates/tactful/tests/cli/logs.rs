@@ -2,7 +2,7 @@
 
 use crate::run::{Place, known, turn};
 use serde_json::{Value, json};
-use std::io::Write;
+use std::io::{Seek, SeekFrom, Write};
 use std::process::{Command, Stdio};
 
 const ACCOUNT: &str = "whatsapp:4411";
@@ -238,22 +238,20 @@ fn counters(place: &Place) -> Vec<(String, i64)> {
     rows.map(Result::unwrap).collect()
 }
 
-/// A line of hundreds of megabytes is skipped in bounded memory, and the next one is taken in.
+/// A line of a gigabyte (of NUL bytes, as a file with a hole has them) is skipped in bounded
+/// memory, and the next one is taken in.
 #[test]
 fn a_huge_line_takes_no_memory() {
     let place = Place::new();
     let mut file = std::fs::File::create(place.path("log.jsonl")).unwrap();
-    let piece = vec![b'a'; 1 << 20];
-    for _ in 0..300 {
-        file.write_all(&piece).unwrap();
-    }
+    file.seek(SeekFrom::Start(1 << 30)).unwrap();
     file.write_all(b"\n").unwrap();
     for event in good() {
         writeln!(file, "{event}").unwrap();
     }
     drop(file);
     let policy = concat!(env!("CARGO_MANIFEST_DIR"), "/../../policies/announced-2025-12-16.toml");
-    // 300 MB of address space beside what the binary maps would not hold the line.
+    // 700 MB of address space would not hold the line.
     let command = format!(
         "ulimit -v 700000; exec '{}' ingest log.jsonl --policy '{policy}' --format json",
         env!("CARGO_BIN_EXE_tactful")
@@ -266,6 +264,107 @@ fn a_huge_line_takes_no_memory() {
     let report: Value = serde_json::from_slice(&done.stdout).unwrap();
     assert_eq!((&report["bad_lines"], &report["bad"][0]["line"]), (&json!(1), &json!(1)));
     assert_eq!(report["outcomes"]["used"], 1);
+}
+
+/// Ten thousand accounts, each linked to the next and the last to the first, are one person, and
+/// that is found out in one walk; whoever leaves is one no more.
+#[test]
+fn ten_thousand_links_in_a_cycle_are_one_person() {
+    const COUNT: usize = 10_000;
+    let account = |n: usize| match n % COUNT {
+        0 => ACCOUNT.to_owned(),
+        n => format!("instagram:{n}"),
+    };
+    let link = |n| {
+        json!({"type": "link", "at": "2025-11-01T00:00:00Z",
+               "accounts": [account(n), account(n + 1)]})
+    };
+    let place = Place::new();
+    place.take(&[(0..COUNT).map(link).collect(), good()].concat());
+    let at = "2026-01-15T09:00:00Z";
+    let far = place.json(&["profile", "instagram:5000", "--at", at]);
+    assert_eq!(far["accounts"].as_array().unwrap().len(), COUNT);
+    assert_eq!(place.interests("instagram:5000", at), place.interests(ACCOUNT, at));
+    let all = place.run(&["profile", "--all", "--at", at, "--format", "json"]);
+    assert_eq!(all.stdout.iter().filter(|b| **b == b'\n').count(), 1);
+    place.take(&[json!({"type": "unlink", "at": "2025-11-02T00:00:00Z",
+                        "account": "instagram:5000"})]);
+    assert!(place.interests("instagram:5000", at).is_empty());
+    assert!(!place.interests("instagram:4999", at).is_empty());
+}
+
+/// From before there were chats, and from the end of time: refused or reported, and the rest is as
+/// it would be without.
+#[test]
+fn times_in_1970_and_9999_do_no_harm() {
+    let usual = Place::new();
+    usual.take(&good());
+    let expected = usual.interests(ACCOUNT, "2026-01-15T09:00:00Z");
+    assert!(!expected.is_empty());
+    for year in ["1970", "9999"] {
+        let at = format!("{year}-01-01T00:00:00Z");
+        let mut events = good();
+        let other = "facebook:9";
+        events.push(json!({"type": "account", "at": at, "account": other, "region": "US",
+                           "birth_date": format!("{year}-01-01")}));
+        events.push(json!({"type": "notice", "at": at, "account": other, "notice": "ai-chats",
+                           "version": "1", "channel": "email", "delivered": at}));
+        events.push(json!({"type": "link", "at": at, "accounts": [other, "facebook:10"]}));
+        events.push(json!({"type": "unlink", "at": at, "account": other}));
+        events.push(json!({"type": "choice", "at": at, "account": other, "chats": "out"}));
+        events.push(json!({"type": "preference", "at": at, "account": other,
+                           "interest": "outdoors.hiking", "wish": "less"}));
+        events.push(json!({"type": "activity", "at": at, "account": other, "activity": "a",
+                           "kind": "like", "text": "hiking trails"}));
+        events.push(turn(other, "t1", &at, "any good hikes near Boulder?"));
+        events.push(json!({"type": "delete", "at": at, "account": other, "activity": "b"}));
+        events.push(json!({"type": "delete", "at": at, "account": other}));
+        let place = Place::new();
+        place.write("log.jsonl", &events);
+        place.write(
+            "items.jsonl",
+            &[
+                json!({"id": "g", "kind": "group", "title": "Hiking trails", "created": at}),
+                json!({"id": "h", "kind": "group", "title": "Hiking trails",
+                   "created": "2026-01-01T00:00:00Z"}),
+            ],
+        );
+        let done = place.ingest("log.jsonl", &["--items", "items.jsonl"]);
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(matches!(done.status.code(), Some(0 | 2)) && !said.contains("panicked"), "{said}");
+        let report: Value = serde_json::from_slice(&done.stdout).unwrap();
+        assert_eq!(report["outcomes"]["used"], 1, "{year}");
+        assert_eq!(place.interests(ACCOUNT, "2026-01-15T09:00:00Z"), expected, "{year}");
+        let shown = place.run(&["profile", other, "--at", "2026-01-15T09:00:00Z"]);
+        assert!(!String::from_utf8_lossy(&shown.stdout).contains("outdoors"), "{year}");
+        for asked in ["1970-01-01T00:00:00Z", "2026-01-15T09:00:00Z", "9999-12-30T00:00:00Z"] {
+            for command in [
+                &["profile", "--all", "--at", asked][..],
+                &["recommend", ACCOUNT, "--surface", "groups", "--at", asked][..],
+            ] {
+                let done = place.run(command);
+                let said = String::from_utf8_lossy(&done.stderr);
+                assert!(done.status.success(), "{year} {command:?}: {said}");
+            }
+        }
+    }
+}
+
+/// NUL is a character of JSON, written as an escape: in words it is judged, in an id refused.
+#[test]
+fn nul_is_judged_in_words_and_refused_in_ids() {
+    let place = Place::new();
+    let mut events = good();
+    events.push(turn(ACCOUNT, "t2", AT, "any good\u{0} hikes near Boulder?"));
+    events.push(turn("what\u{0}:1", "t1", AT, "any good hikes?"));
+    events.push(turn(ACCOUNT, "t\u{0}3", AT, "any good hikes?"));
+    place.write("log.jsonl", &events);
+    let done = place.ingest("log.jsonl", &[]);
+    let report: Value = serde_json::from_slice(&done.stdout).unwrap();
+    let bad = report["bad"].as_array().unwrap();
+    let fields: Vec<_> = bad.iter().map(|b| (b["line"].clone(), b["field"].clone())).collect();
+    assert_eq!(fields, [(json!(5), json!("account")), (json!(6), json!("turn"))]);
+    assert_eq!(place.interests(ACCOUNT, "2026-01-15T09:00:00Z").len().min(1), 1);
 }
 
 #[test]
