@@ -429,14 +429,3 @@ pub fn inventory(data: &mut Data) -> Result<Inventory> {
     }
     Ok(Inventory::build(items, data.taxonomy.leaves().len()))
 }
-
-/// An item as it was stored: what [`Inventory::with`] takes when some came.
-///
-/// # Errors
-/// When this version did not write it.
-pub fn item(stored: &StoredItem) -> Result<Item> {
-    let parsed = parse(stored.body.as_bytes())
-        .map_err(|_| anyhow::anyhow!("the store holds an item that this version cannot read"))?;
-    let interests = stored.found.iter().map(|(interest, weight, _)| (*interest, *weight));
-    Ok(Item { interests: interests.collect(), ..parsed.item })
-}
