@@ -1,7 +1,7 @@
 """The rival: all-MiniLM-L6-v2 in ONNX Runtime, int8, 32 texts at a time, on one core; what one would pick without us. Prints
 the texts a second, tokenising included, on the same texts that `tactful eval` reads:
 
-    pip install onnxruntime==1.27.0 onnx onnxscript && taskset -c 0 python rival.py prompts.jsonl
+    pip install onnxruntime==1.32.0 onnx onnxscript && taskset -c 0 python rival.py prompts.jsonl
 """
 import json
 import pathlib
