@@ -185,10 +185,7 @@ impl Model {
     }
 
     fn findings(&self, words: &str, glance: &Glance, judged: Option<&Vector>) -> Vec<Finding> {
-        let shape = glance.shape;
-        if shape.known() >= KNOWN_TO_THE_FAST && is_dislike(words) {
-            return Vec::new();
-        }
+        let (shape, knows) = (glance.shape, glance.shape.known() >= KNOWN_TO_THE_FAST);
         let (weights, header) = (&self.weights, &self.weights.header);
         let stages = match judged {
             Some(vector) => weights.judge.stages.apply(vector),
@@ -196,18 +193,24 @@ impl Model {
         };
         // What somebody says that they do not want raises nothing.
         let Some(stage) = stage(&stages) else { return Vec::new() };
-        let Some(vector) = judged else {
-            let leaves = Zeroizing::new(glance.leaves(weights));
-            return header.fast_leaves.findings(&leaves, shape.runs, stage);
-        };
-        let mut leaves = Zeroizing::new(weights.judge.leaves.apply(vector));
-        if shape.known() >= KNOWN_TO_THE_FAST {
-            let fast = Zeroizing::new(glance.leaves(weights));
-            for (odds, fast) in leaves.iter_mut().zip(fast.iter()) {
-                *odds += header.fast_beside_judge * fast;
+        let found = match judged {
+            None => {
+                let leaves = Zeroizing::new(glance.leaves(weights));
+                header.fast_leaves.findings(&leaves, shape.runs, stage)
             }
-        }
-        header.judge_leaves.findings(&leaves, shape.runs, stage)
+            Some(vector) => {
+                let mut leaves = Zeroizing::new(weights.judge.leaves.apply(vector));
+                if knows {
+                    let fast = Zeroizing::new(glance.leaves(weights));
+                    for (odds, fast) in leaves.iter_mut().zip(fast.iter()) {
+                        *odds += header.fast_beside_judge * fast;
+                    }
+                }
+                header.judge_leaves.findings(&leaves, shape.runs, stage)
+            }
+        };
+        // Asked last: most texts have nothing that could be disliked.
+        if knows && !found.is_empty() && is_dislike(words) { Vec::new() } else { found }
     }
 
     fn judged(&self, spoken: &Spoken) -> Result<([u8; 2], Judgement), Unjudged> {

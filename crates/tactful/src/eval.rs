@@ -1,12 +1,13 @@
 //! The scorecard: how a reader does on texts that were labelled by reading.
 
+use crate::understand::SampleMessage;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use tactful_core::chat::{Message, Role, Words};
+use tactful_core::chat::{Message, Words};
 use tactful_core::gate::admit_open;
 use tactful_core::reading::{Reader, Subject};
 use tactful_core::taxonomy::Taxonomy;
@@ -41,13 +42,7 @@ struct Prompt {
     conversation: Option<String>,
     /// The messages before it.
     #[serde(default)]
-    context: Vec<Before>,
-}
-
-#[derive(Deserialize)]
-struct Before {
-    role: String,
-    text: String,
+    context: Vec<SampleMessage>,
 }
 
 #[derive(Deserialize)]
@@ -188,10 +183,7 @@ pub fn eval(options: &Options, taxonomy: &Taxonomy, reader: &impl Reader) -> Res
         let Some(prompt) = prompts.get(&label.id) else {
             bail!("the label {} has no text in {}", label.id, options.prompts.display());
         };
-        let context = prompt.context.iter().map(|before| Message {
-            role: if before.role == "user" { Role::User } else { Role::Assistant },
-            words: Words::new(before.text.clone()),
-        });
+        let context = prompt.context.iter().cloned().map(Message::from);
         let admitted = admit_open(Words::new(prompt.text.clone()), context.collect());
         let read = match reader.read(admitted.spoken()).judged {
             Err(_) => Read { stopped: true, judged: false, level: 1000, found: Vec::new() },

@@ -20,10 +20,18 @@ struct Sample {
     context: Vec<SampleMessage>,
 }
 
-#[derive(Deserialize)]
-struct SampleMessage {
+/// A message of a context, as samples have it.
+#[derive(Clone, Deserialize)]
+pub struct SampleMessage {
     role: String,
     text: String,
+}
+
+impl From<SampleMessage> for Message {
+    fn from(message: SampleMessage) -> Self {
+        let role = if message.role == "user" { Role::User } else { Role::Assistant };
+        Self { role, words: Words::new(message.text) }
+    }
 }
 
 #[derive(Serialize)]
@@ -80,14 +88,7 @@ pub fn understand(
 }
 
 fn one<'a>(sample: Sample, taxonomy: &'a Taxonomy, reader: &impl Reader) -> Understood<'a> {
-    let context = sample
-        .context
-        .into_iter()
-        .map(|message| Message {
-            role: if message.role == "user" { Role::User } else { Role::Assistant },
-            words: Words::new(message.text),
-        })
-        .collect();
+    let context = sample.context.into_iter().map(Message::from).collect();
     let admitted = gate::admit_open(Words::new(sample.text), context);
     let reading = reader.read(admitted.spoken());
     let language = reading.language.map(|code| match &code {

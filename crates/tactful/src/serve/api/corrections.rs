@@ -1,6 +1,7 @@
 //! What a person wants: preferences, and the choice about chats.
 
 use super::{AppState, Path, Who, account, instant, object, take_json};
+use crate::serve::App;
 use crate::serve::problem::Problem;
 use axum::Extension;
 use axum::body::Bytes;
@@ -8,6 +9,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 #[derive(Deserialize, ToSchema)]
@@ -61,9 +63,18 @@ pub async fn choice(
 ) -> Result<StatusCode, Problem> {
     who.own(&account(&asked)?)?;
     let said: ChoiceRequest = object(&body)?;
-    let at = instant(said.at.as_deref())?.to_string();
-    take_json(&app, json!({"type": "choice", "at": at, "account": asked, "chats": said.chats}))
-        .await?;
+    choose(&app, &asked, &said.chats, said.at.as_deref()).await
+}
+
+/// Takes in what an account wants to become of its chats.
+async fn choose(
+    app: &Arc<App>,
+    account: &str,
+    chats: &str,
+    at: Option<&str>,
+) -> Result<StatusCode, Problem> {
+    let at = instant(at)?.to_string();
+    take_json(app, json!({"type": "choice", "at": at, "account": account, "chats": chats})).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -88,8 +99,6 @@ pub async fn pause(
 ) -> Result<StatusCode, Problem> {
     who.own(&account(&asked)?)?;
     let said: PauseRequest = object(&body)?;
-    let at = instant(said.at.as_deref())?.to_string();
     let chats = if said.paused { "pause" } else { "resume" };
-    take_json(&app, json!({"type": "choice", "at": at, "account": asked, "chats": chats})).await?;
-    Ok(StatusCode::NO_CONTENT)
+    choose(&app, &asked, chats, said.at.as_deref()).await
 }
