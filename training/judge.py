@@ -45,6 +45,12 @@ def batches(lengths, of, rng):
     return [out[k] for k in rng.permutation(len(out))]
 
 
+def warm_up(optimiser, steps):
+    """The rate rises over the first steps, then falls to nearly nothing."""
+    return torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda s: min(1, (s + 1) / (0.06 * steps)) * max(0.02, 1 - s / steps))
+
+
 def leaf_loss(logits, wanted, also):
     """Cross-entropy with the share that each leaf has in the label (the last: none). What would be a fair answer too is
     left out of the sum."""
@@ -68,8 +74,7 @@ def fit(ids, truth, use, half, log=print):
     parts = [rarely[::2], rarely[1::2]]
     plan = [b for epoch in range(EPOCHS) for b in batches(lengths, np.concatenate([often, parts[epoch % 2]]), rng)]
     optimiser = torch.optim.AdamW([{"params": body, "lr": RATE}, {"params": heads, "lr": HEAD_RATE}], weight_decay=0.01)
-    rate = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda s: min(1, (s + 1) / (0.06 * len(plan))) * max(0.02, 1 - s / len(plan)))
+    rate = warm_up(optimiser, len(plan))
     start, total = time.time(), 0.0
     for step, batch in enumerate(plan):
         _, subjects, leaves, stages = model([ids[i] for i in batch])

