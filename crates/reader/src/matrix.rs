@@ -37,39 +37,18 @@ impl Rows {
     /// Rounds rows of `width` values.
     pub fn new(values: &[f32], width: usize) -> Self {
         let mut whole = vec![0i16; values.len()];
-        let mut scales = vec![0.0; values.len() / width];
-        pulp::Arch::new().dispatch(Rounding {
-            values,
-            width,
-            whole: &mut whole,
-            scales: &mut scales,
+        let mut scales = Vec::with_capacity(values.len() / width);
+        pulp::Arch::new().dispatch(|| {
+            for (row, whole) in values.chunks_exact(width).zip(whole.chunks_exact_mut(width)) {
+                let greatest = greatest(row);
+                let factor = GREATEST / greatest.max(f32::MIN_POSITIVE * GREATEST);
+                for (whole, value) in whole.iter_mut().zip(row) {
+                    *whole = (value * factor + 0.5f32.copysign(*value)) as i16;
+                }
+                scales.push(1.0 / factor);
+            }
         });
         Self { whole, scales }
-    }
-}
-
-/// Compiled for what the processor can do: a closure handed to `dispatch` is not always.
-struct Rounding<'a> {
-    values: &'a [f32],
-    width: usize,
-    whole: &'a mut [i16],
-    scales: &'a mut [f32],
-}
-
-impl pulp::WithSimd for Rounding<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) {
-        let rows = self.values.chunks_exact(self.width);
-        let rows = rows.zip(self.whole.chunks_exact_mut(self.width)).zip(self.scales);
-        for ((row, whole), scale) in rows {
-            let factor = GREATEST / greatest(row).max(f32::MIN_POSITIVE * GREATEST);
-            for (whole, value) in whole.iter_mut().zip(row) {
-                *whole = (value * factor + 0.5f32.copysign(*value)) as i16;
-            }
-            *scale = 1.0 / factor;
-        }
     }
 }
 
