@@ -298,7 +298,7 @@ impl Tensors {
                     if steps.len() == *columns =>
                 {
                     let weights = signed(take(rest, rows * columns)?);
-                    let matrix = Matrix::new(weights, *rows, steps.clone());
+                    let matrix = Matrix::new(&weights, *rows, steps.clone());
                     tensors.matrices.insert(name.clone(), (shape.clone(), matrix));
                 }
                 _ => return Err(LoadError::Header(format!("the tensor {name} does not fit"))),

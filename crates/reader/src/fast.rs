@@ -7,6 +7,7 @@ use crate::matrix::Rows;
 use crate::ngrams::bucket;
 use crate::weights::Weights;
 use crate::wordpiece::{Token, WordPiece, words};
+use archmage::prelude::*;
 use zeroize::{Zeroize, Zeroizing};
 
 /// The vocabulary of the table.
@@ -93,16 +94,20 @@ impl Fast {
     fn sum(&self, weights: &Weights, tokens: &[Token]) -> Vec<f32> {
         let dim = weights.header.dim;
         let mut sums = vec![0i32; dim];
-        pulp::Arch::new().dispatch(|| {
-            for token in tokens {
-                let row = &weights.table[*token as usize * dim..][..dim];
-                sums.iter_mut().zip(row).for_each(|(sum, step)| *sum += i32::from(*step));
-            }
-        });
+        gather(&weights.table, tokens, &mut sums);
         // Whole numbers, so the order of the sum is nothing to the length.
         let squares: i64 = sums.iter().map(|sum| i64::from(*sum) * i64::from(*sum)).sum();
         let length = (squares.max(1) as f32).sqrt();
         sums.iter().map(|sum| *sum as f32 / length).collect()
+    }
+}
+
+/// Adds up the rows of the tokens.
+#[autoversion]
+fn gather(table: &[i8], tokens: &[Token], sums: &mut [i32]) {
+    for token in tokens {
+        let row = &table[*token as usize * sums.len()..][..sums.len()];
+        sums.iter_mut().zip(row).for_each(|(sum, step)| *sum += i32::from(*step));
     }
 }
 

@@ -38,6 +38,9 @@ const REMEMBERED: usize = 16_384;
 /// A turn of fewer words is judged together with the messages before it: "what about my case?"
 const LEANS_ON_CONTEXT: usize = 6;
 
+/// Of each message before it, so many characters: a long answer would drown the turn.
+const OF_EACH_BEFORE: usize = 240;
+
 /// A loaded model.
 pub struct Model {
     weights: Weights,
@@ -54,6 +57,12 @@ struct Heard {
     language: [u8; 2],
     levels: [Level; 7],
     touched: [bool; 7],
+}
+
+impl Heard {
+    fn is_touched(&self) -> bool {
+        self.touched.contains(&true)
+    }
 }
 
 /// The encoder's vector of a text. Wiped on drop.
@@ -148,28 +157,30 @@ impl Model {
 
     /// Of the messages before: each of the person's own, and, for a turn that leans on them, the
     /// last two together with it. What cannot be judged in the person's own words shuts as if it
-    /// were this turn; the assistant's words by themselves shut nothing.
+    /// were this turn; the assistant's words by themselves shut nothing. One that touches a subject
+    /// is enough: nothing more is asked.
     fn context(&self, spoken: &Spoken, leans: bool, heard: &mut Heard) -> Result<(), Unjudged> {
-        let mut add = |other: Heard| {
+        let add = |heard: &mut Heard, other: Heard| {
             for (subject, level) in other.levels.into_iter().enumerate() {
                 heard.levels[subject] = level.max(heard.levels[subject]);
                 heard.touched[subject] |= other.touched[subject];
             }
         };
-        for (role, words) in spoken.context() {
-            if role == Role::User {
-                match self.hear_again(words) {
-                    Ok(other) => add(other),
-                    Err(Unjudged::Empty) => {}
-                    Err(unjudged) => return Err(unjudged),
-                }
+        for (_, words) in spoken.context().filter(|(role, _)| *role == Role::User) {
+            match self.hear_again(words) {
+                Ok(other) => add(heard, other),
+                Err(Unjudged::Empty) => {}
+                Err(unjudged) => return Err(unjudged),
+            }
+            if heard.is_touched() {
+                return Ok(());
             }
         }
         if leans {
             let mut joined: Zeroizing<String> = Zeroizing::default();
             let last: Vec<_> = spoken.context().rev().take(2).collect();
             for (_, words) in last.into_iter().rev() {
-                joined.push_str(words);
+                joined.extend(words.chars().take(OF_EACH_BEFORE));
                 joined.push('\n');
             }
             if joined.is_empty() {
@@ -178,7 +189,7 @@ impl Model {
             joined.push_str(spoken.words());
             // Each part was judged, or is the assistant's; together they may be of no one language.
             if let Ok((other, ..)) = self.hear(&joined) {
-                add(other);
+                add(heard, other);
             }
         }
         Ok(())
@@ -215,8 +226,13 @@ impl Model {
 
     fn judged(&self, spoken: &Spoken) -> Result<([u8; 2], Judgement), Unjudged> {
         let (mut heard, glance, vector) = self.hear(spoken.words())?;
-        self.context(spoken, glance.shape.words < LEANS_ON_CONTEXT, &mut heard)?;
-        let findings = self.findings(spoken.words(), &glance, vector.as_ref());
+        if !heard.is_touched() {
+            self.context(spoken, glance.shape.words < LEANS_ON_CONTEXT, &mut heard)?;
+        }
+        let findings = match heard.is_touched() {
+            true => Vec::new(),
+            false => self.findings(spoken.words(), &glance, vector.as_ref()),
+        };
         let Heard { language, levels: subjects, touched } = heard;
         Ok((language, Judgement { subjects, touched, findings }))
     }

@@ -184,7 +184,7 @@ fn layer(rest: &mut &[u8], inputs: usize, outputs: usize) -> Result<Layer, LoadE
     let weights = signed(take(rest, inputs * outputs)?);
     let steps = floats(take(rest, 4 * outputs)?);
     let bias = floats(take(rest, 4 * outputs)?);
-    Ok(Layer { matrix: Matrix::new(weights, inputs, steps), bias })
+    Ok(Layer { matrix: Matrix::new(&weights, inputs, steps), bias })
 }
 
 pub(crate) fn take<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a [u8], LoadError> {
