@@ -7,6 +7,7 @@
 use crate::matrix::{Layer, Matrix, Rows};
 use crate::sentencepiece::{Piece, SentencePiece};
 use crate::weights::{LoadError, counted, floats, signed, take};
+use archmage::prelude::*;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -55,11 +56,17 @@ struct Tensor {
 /// A projection to [`WIDTH`], then a convolution over a token and its neighbours, twice, each with
 /// what went in added.
 struct Branch {
-    order: usize,
     before: usize,
     projection: Layer,
-    first: Layer,
-    second: Layer,
+    first: Convolution,
+    second: Convolution,
+}
+
+/// What a token is to each of the places around it: [`WIDTH`] outputs a place, one place after the
+/// other. So a token is rounded and multiplied once, by its own scale, and not once a place.
+struct Convolution {
+    places: Matrix,
+    bias: Vec<f32>,
 }
 
 /// A loaded encoder.
@@ -112,14 +119,18 @@ impl Encoder {
         let mut branches = Vec::new();
         let mut projection_norm = (Vec::new(), Vec::new());
         for (order, before) in ORDERS {
-            let mut layer = |matrix: &str, bias: &str, inputs| {
-                let matrix = tensors.matrix(&format!("{matrix}{order}"), inputs, WIDTH)?;
-                Ok(Layer { matrix, bias: tensors.vector(&format!("{bias}{order}"), WIDTH)? })
+            let projection = Layer {
+                matrix: tensors.matrix(&format!("proj{order}"), DIM, WIDTH)?,
+                bias: tensors.vector(&format!("proj_b{order}"), WIDTH)?,
             };
-            let projection = layer("proj", "proj_b", DIM)?;
-            let first = layer("w1_", "b1_", order * WIDTH)?;
-            let second = layer("w2_", "b2_", order * WIDTH)?;
-            branches.push(Branch { order, before, projection, first, second });
+            let mut convolution = |layer| {
+                Ok(Convolution {
+                    places: tensors.places(&format!("w{layer}_{order}"), order)?,
+                    bias: tensors.vector(&format!("b{layer}_{order}"), WIDTH)?,
+                })
+            };
+            let (first, second) = (convolution(1)?, convolution(2)?);
+            branches.push(Branch { before, projection, first, second });
             projection_norm.0.extend(tensors.vector(&format!("ln_g{order}"), WIDTH)?);
             projection_norm.1.extend(tensors.vector(&format!("ln_b{order}"), WIDTH)?);
         }
@@ -204,7 +215,8 @@ impl Encoder {
         for (at, branch) in self.branches.iter().enumerate() {
             place(&mut projected, wide, at * WIDTH, &branch.projection.apply_rounded(&rounded));
         }
-        normalise(&mut projected, wide, &self.projection_norm, self.epsilon);
+        let (gain, bias) = &self.projection_norm;
+        normalise(&mut projected, wide, gain, bias, self.epsilon);
         let mut features = vec![0.0; count * FEATURES];
         place_rows(&mut features, FEATURES, 0, &own, DIM);
         for (at, branch) in self.branches.iter().enumerate() {
@@ -216,28 +228,51 @@ impl Encoder {
             let twice = branch.convolve(&branch.second, &once);
             place(&mut features, FEATURES, DIM + at * WIDTH, &twice);
         }
-        normalise(&mut features, FEATURES, &self.norm, self.epsilon);
+        let (gain, bias) = &self.norm;
+        normalise(&mut features, FEATURES, gain, bias, self.epsilon);
         features
     }
 }
 
 impl Branch {
-    fn convolve(&self, layer: &Layer, x: &[f32]) -> Vec<f32> {
-        let count = x.len() / WIDTH;
-        // Beyond the ends of the text stands nothing: zeros.
-        let mut seen = vec![0.0; count * self.order * WIDTH];
-        for (at, row) in seen.chunks_exact_mut(self.order * WIDTH).enumerate() {
-            for (slot, part) in row.chunks_exact_mut(WIDTH).enumerate() {
-                if let Some(neighbour) = (at + slot).checked_sub(self.before)
-                    && neighbour < count
-                {
-                    part.copy_from_slice(&x[neighbour * WIDTH..(neighbour + 1) * WIDTH]);
-                }
+    fn convolve(&self, layer: &Convolution, x: &[f32]) -> Vec<f32> {
+        let mut out = vec![0.0; x.len()];
+        gather(
+            &layer.places.times(x),
+            layer.places.outputs(),
+            self.before,
+            &layer.bias,
+            x,
+            &mut out,
+        );
+        out
+    }
+}
+
+/// Sums what every token is to the places around it. Beyond the ends of the text stands nothing.
+#[autoversion]
+fn gather(
+    to_places: &[f32],
+    width: usize,
+    before: usize,
+    bias: &[f32],
+    x: &[f32],
+    out: &mut [f32],
+) {
+    let count = out.len() / WIDTH;
+    for (at, (out, x)) in out.chunks_exact_mut(WIDTH).zip(x.chunks_exact(WIDTH)).enumerate() {
+        out.copy_from_slice(bias);
+        for place in 0..width / WIDTH {
+            if let Some(token) = (at + place).checked_sub(before)
+                && token < count
+            {
+                let from = token * width + place * WIDTH;
+                out.iter_mut()
+                    .zip(&to_places[from..from + WIDTH])
+                    .for_each(|(out, part)| *out += part);
             }
         }
-        let mut out = layer.apply(&seen);
         out.iter_mut().zip(x).for_each(|(value, x)| *value = value.max(0.0) + x);
-        out
     }
 }
 
@@ -257,7 +292,8 @@ fn place_rows(wide: &mut [f32], width: usize, from: usize, rows: &[f32], narrow:
 }
 
 /// Brings every row to mean 0 and deviation 1, then scales and shifts it (Ba et al. 2016).
-fn normalise(x: &mut [f32], width: usize, (gain, bias): &(Vec<f32>, Vec<f32>), epsilon: f32) {
+#[autoversion]
+fn normalise(x: &mut [f32], width: usize, gain: &[f32], bias: &[f32], epsilon: f32) {
     for row in x.chunks_exact_mut(width) {
         let mean = lanes(row, |value| value) / width as f32;
         let variance = lanes(row, |value| (value - mean) * (value - mean)) / width as f32;
@@ -269,6 +305,7 @@ fn normalise(x: &mut [f32], width: usize, (gain, bias): &(Vec<f32>, Vec<f32>), e
 }
 
 /// A sum in a fixed order, sixteen side by side.
+#[inline(always)]
 fn lanes(row: &[f32], of: impl Fn(f32) -> f32) -> f32 {
     let mut sums = [0.0f32; 16];
     for part in row.as_chunks::<16>().0 {
@@ -283,7 +320,14 @@ fn lanes(row: &[f32], of: impl Fn(f32) -> f32) -> f32 {
 #[derive(Default)]
 struct Tensors {
     vectors: BTreeMap<String, Vec<f32>>,
-    matrices: BTreeMap<String, (Vec<usize>, Matrix)>,
+    matrices: BTreeMap<String, Whole>,
+}
+
+/// A matrix in whole steps, output by output.
+struct Whole {
+    shape: [usize; 2],
+    weights: Vec<i8>,
+    steps: Vec<f32>,
 }
 
 impl Tensors {
@@ -298,8 +342,8 @@ impl Tensors {
                     if steps.len() == *columns =>
                 {
                     let weights = signed(take(rest, rows * columns)?);
-                    let matrix = Matrix::new(&weights, *rows, steps.clone());
-                    tensors.matrices.insert(name.clone(), (shape.clone(), matrix));
+                    let (shape, steps) = ([*rows, *columns], steps.clone());
+                    tensors.matrices.insert(name.clone(), Whole { shape, weights, steps });
                 }
                 _ => return Err(LoadError::Header(format!("the tensor {name} does not fit"))),
             }
@@ -312,9 +356,25 @@ impl Tensors {
         found.ok_or_else(|| LoadError::Header(format!("the tensor {name} is missing")))
     }
 
-    fn matrix(&mut self, name: &str, rows: usize, columns: usize) -> Result<Matrix, LoadError> {
-        let found = self.matrices.remove(name).filter(|(shape, _)| *shape == [rows, columns]);
-        let found = found.map(|(_, matrix)| matrix);
+    fn whole(&mut self, name: &str, rows: usize, columns: usize) -> Result<Whole, LoadError> {
+        let found = self.matrices.remove(name).filter(|whole| whole.shape == [rows, columns]);
         found.ok_or_else(|| LoadError::Header(format!("the tensor {name} is missing")))
+    }
+
+    fn matrix(&mut self, name: &str, rows: usize, columns: usize) -> Result<Matrix, LoadError> {
+        let Whole { weights, steps, .. } = self.whole(name, rows, columns)?;
+        Ok(Matrix::new(&weights, rows, steps))
+    }
+
+    /// The matrix of a convolution over so many tokens, as [`Convolution`] has it.
+    fn places(&mut self, name: &str, order: usize) -> Result<Matrix, LoadError> {
+        let Whole { weights, steps, .. } = self.whole(name, order * WIDTH, WIDTH)?;
+        let mut places = Vec::with_capacity(weights.len());
+        for place in 0..order {
+            for output in weights.chunks_exact(order * WIDTH) {
+                places.extend_from_slice(&output[place * WIDTH..(place + 1) * WIDTH]);
+            }
+        }
+        Ok(Matrix::new(&places, WIDTH, steps.repeat(order)))
     }
 }

@@ -33,6 +33,9 @@ const GREATEST: f32 = 127.0;
 /// What stands for nothing: the processor multiplies bytes without a sign by bytes with one.
 const ZERO: u8 = 128;
 
+/// 1.5 times 2^23.
+const WHOLE: f32 = 12_582_912.0;
+
 /// Rows rounded to whole numbers, and what one is worth in each row.
 pub struct Rows {
     whole: Vec<u8>,
@@ -56,8 +59,9 @@ fn round(values: &[f32], width: usize, whole: &mut [u8], padded: usize, scales: 
     for ((row, whole), scale) in rows {
         let factor = GREATEST / greatest(row).max(f32::MIN_POSITIVE * GREATEST);
         for (whole, value) in whole.iter_mut().zip(row) {
-            // Above zero, so that cutting off rounds.
-            *whole = (value * factor + (f32::from(ZERO) + 0.5)) as i32 as u8;
+            // So far from zero a float has no places behind the point: the addition rounds, and the
+            // whole number stands in its last bits.
+            *whole = (value * factor + WHOLE).to_bits() as u8 ^ ZERO;
         }
         *scale = 1.0 / factor;
     }
@@ -98,16 +102,20 @@ impl Matrix {
     /// The same, of rows that are rounded already.
     pub fn times_rounded(&self, rows: &Rows) -> Vec<f32> {
         let sums = self.weights.times(&rows.whole);
-        let mut out = Vec::with_capacity(sums.len());
-        for (sums, scale) in sums.chunks_exact(self.outputs()).zip(&rows.scales) {
-            let worth = self.steps.iter().zip(&self.shifts);
-            out.extend(
-                sums.iter()
-                    .zip(worth)
-                    .map(|(sum, (step, shift))| (sum - shift) as f32 * (step * scale)),
-            );
-        }
+        let mut out = vec![0.0; sums.len()];
+        worth(&sums, &rows.scales, &self.steps, &self.shifts, &mut out);
         out
+    }
+}
+
+/// From sums of whole numbers to what they are worth.
+#[autoversion]
+fn worth(sums: &[i32], scales: &[f32], steps: &[f32], shifts: &[i32], out: &mut [f32]) {
+    let rows = sums.chunks_exact(steps.len()).zip(out.chunks_exact_mut(steps.len())).zip(scales);
+    for ((sums, out), scale) in rows {
+        for (((out, sum), step), shift) in out.iter_mut().zip(sums).zip(steps).zip(shifts) {
+            *out = (sum - shift) as f32 * (step * scale);
+        }
     }
 }
 

@@ -25,7 +25,7 @@ fn tokens_and_vectors_are_those_of_the_reference() {
         let ours = encoder.encode(&text);
         let length = vector.iter().map(|v| v * v).sum::<f32>().sqrt();
         let cosine = ours.iter().zip(&vector).map(|(a, b)| a * b).sum::<f32>() / length;
-        assert!(cosine > 0.997, "{text:?}: {cosine}");
+        assert!(cosine > 0.998, "{text:?}: {cosine}");
     }
 }
 

@@ -108,13 +108,7 @@ fn put(sums: &mut [i32], at: usize, left: usize, found: [i32; SIDE]) {
 
 /// The same on any processor.
 #[autoversion]
-fn plainly(
-    rows: &[u8],
-    weights: &[i8],
-    inputs: usize,
-    outputs: usize,
-    sums: &mut [i32],
-) {
+fn plainly(rows: &[u8], weights: &[i8], inputs: usize, outputs: usize, sums: &mut [i32]) {
     for (row, sums) in rows.chunks_exact(inputs).zip(sums.chunks_exact_mut(outputs)) {
         let panels = weights.chunks_exact(SIDE * inputs);
         for (sums, panel) in sums.chunks_mut(SIDE).zip(panels) {

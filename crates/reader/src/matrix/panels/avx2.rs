@@ -56,4 +56,3 @@ fn tile<const R: usize, const C: usize>(
         put(sums, r * outputs, left, found);
     }
 }
-

@@ -52,4 +52,3 @@ fn tile<const R: usize, const C: usize>(
         }
     }
 }
-
