@@ -211,6 +211,15 @@ impl History {
         }
     }
 
+    /// The latest instant of anything that is known here.
+    pub fn latest_instant(&self) -> Option<Timestamp> {
+        let facts = self.facts.iter().map(|fact| fact.at);
+        let notices = self.notices.iter().map(|notice| notice.delivered);
+        let choices = self.choices.iter().map(|(at, _)| *at);
+        let preferences = self.preferences.iter().map(|preference| preference.at);
+        facts.chain(notices).chain(choices).chain(preferences).max()
+    }
+
     fn last_wish(&self, at: Timestamp, pause: bool) -> Option<Wish> {
         let said = self
             .choices

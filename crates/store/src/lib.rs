@@ -145,4 +145,20 @@ impl Store {
         )?;
         Ok(())
     }
+
+    /// Keeps a note, and gives the one that it replaces: nobody else's comes between.
+    pub fn swap_note(&mut self, name: &str, value: &str) -> Result<Option<String>, StoreError> {
+        self.engine.transaction(|engine| {
+            // Where there is a note, this makes others who would change it wait.
+            engine.execute("UPDATE meta SET value = value WHERE name = $1", &[name.into()])?;
+            let rows = engine.query("SELECT value FROM meta WHERE name = $1", &[name.into()])?;
+            let before = rows.first().map(|row| row.text(0).map(str::to_owned)).transpose()?;
+            engine.execute(
+                "INSERT INTO meta (name, value) VALUES ($1, $2) \
+                 ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                &[name.into(), value.into()],
+            )?;
+            Ok(before)
+        })
+    }
 }

@@ -410,11 +410,29 @@ pub fn take_in(
 /// # Errors
 /// When the store refuses, or holds an item that this version did not write.
 pub fn inventory(data: &mut Data) -> Result<Inventory> {
-    let terms = data.store.campaigns()?;
-    let terms = terms.into_iter().map(|(id, body)| Ok((id, CampaignTerms::kept(&body)?)));
-    let terms = terms.collect::<Result<BTreeMap<_, _>>>()?;
-    let mut items = Vec::new();
-    for stored in data.store.items()? {
+    let stored = data.store.items()?;
+    let items = with_terms(&stored, &terms(data)?)?;
+    Ok(Inventory::build(items, data.taxonomy.leaves().len()))
+}
+
+/// The terms of the campaigns that have some of their own.
+///
+/// # Errors
+/// When the store refuses, or holds terms that this version did not write.
+pub fn terms(data: &mut Data) -> Result<BTreeMap<String, CampaignTerms>> {
+    let terms = data.store.campaigns()?.into_iter();
+    terms.map(|(id, body)| Ok((id, CampaignTerms::kept(&body)?))).collect()
+}
+
+/// Items as they are ranked: ads under the terms of their campaigns.
+///
+/// # Errors
+/// When this version did not write one.
+pub fn with_terms(
+    stored: &[StoredItem],
+    terms: &BTreeMap<String, CampaignTerms>,
+) -> Result<Vec<Item>> {
+    let one = |stored: &StoredItem| {
         let parsed = parse(stored.body.as_bytes()).map_err(|_| {
             anyhow::anyhow!("the store holds an item that this version cannot read")
         })?;
@@ -425,7 +443,7 @@ pub fn inventory(data: &mut Data) -> Result<Inventory> {
         {
             terms.hold_for(campaign);
         }
-        items.push(item);
-    }
-    Ok(Inventory::build(items, data.taxonomy.leaves().len()))
+        Ok(item)
+    };
+    stored.iter().map(one).collect()
 }

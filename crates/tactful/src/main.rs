@@ -244,6 +244,9 @@ enum KeysCommand {
         /// What it may be used for.
         #[arg(long, value_enum, value_delimiter = ',', required = true)]
         scopes: Vec<serve::access::Scope>,
+        /// With the scope advertiser alone: whose items and campaigns, and no other's.
+        #[arg(long)]
+        advertiser: Option<String>,
     },
     /// List the keys by name.
     List,
@@ -443,13 +446,16 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Keys { what, place } => {
             let store = &mut place.open(true)?.store;
             match what {
-                KeysCommand::Add { name, scopes } => {
+                KeysCommand::Add { name, scopes, advertiser } => {
                     let now = Timestamp::now().to_string();
-                    writeln!(out, "{}", serve::access::add(store, &name, &scopes, &now)?)?;
+                    let key = serve::access::add(store, &name, &scopes, advertiser, &now)?;
+                    writeln!(out, "{key}")?;
                 }
                 KeysCommand::List => {
                     for key in serve::access::keys(store)? {
-                        writeln!(out, "{}\t{:?}\t{}", key.name, key.scopes, key.made)?;
+                        write!(out, "{}\t{:?}\t{}", key.name, key.scopes, key.made)?;
+                        let whose = key.advertiser.map(|whose| format!("\t{whose}"));
+                        writeln!(out, "{}", whose.unwrap_or_default())?;
                     }
                 }
                 KeysCommand::Revoke { name } => serve::access::revoke(store, &name)?,

@@ -28,16 +28,20 @@ use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum_server::accept::NoDelayAcceptor;
+use axum_server::tls_rustls::RustlsAcceptor;
 use figures::Figures;
 use intake::{Input, Intake, Refused, Writer};
 use jiff::Timestamp;
 use problem::Problem;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tactful_core::policy::Policy;
 use tactful_core::ranking::inventory::Inventory;
+use tactful_core::ranking::item::Item;
 use tactful_reader::Model;
 use tactful_store::Store;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -150,6 +154,8 @@ pub struct App {
     policy_text: ArcSwap<String>,
     model: Arc<Model>,
     inventory: ArcSwap<Inventory>,
+    /// The note of when items were changed last, as of this inventory.
+    items_seen: Mutex<Option<String>>,
     intake: Intake,
     figures: Arc<Figures>,
     keys: ArcSwap<Vec<Key>>,
@@ -213,15 +219,23 @@ impl App {
         })
     }
 
-    /// Looks at the items of the store again, and lets other processes know that they changed.
-    fn reload_items(&self, data: &mut Data) -> Result<()> {
-        data.store.set_note(ITEMS_CHANGED, &Timestamp::now().to_string())?;
-        self.inventory.store(Arc::new(inventory(data)?));
+    /// Takes over what was changed in the store's items, and lets other processes know of it.
+    fn items_changed(&self, data: &mut Data, change: Change) -> Result<()> {
+        let mut seen = self.items_seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Timestamp::now().to_string();
+        let before = data.store.swap_note(ITEMS_CHANGED, &now)?;
+        let inventory = match change {
+            Change::Items(come, went) if before == *seen => self.inventory.load().with(come, &went),
+            // What another process changed in the meantime is looked at too.
+            Change::Items(..) | Change::Terms => inventory(data)?,
+        };
+        self.inventory.store(Arc::new(inventory));
+        *seen = Some(now);
         Ok(())
     }
 
     /// Looks at what others may have changed: the keys, the policy in force, the items.
-    fn look_again(&self, data: &mut Data, items: &mut Option<String>) -> Result<()> {
+    fn look_again(&self, data: &mut Data) -> Result<()> {
         self.keys.store(Arc::new(access::keys(&mut data.store)?));
         if let Some(text) = data.store.note("policy")?
             && text != **self.policy_text.load()
@@ -229,13 +243,22 @@ impl App {
             self.policy.store(Arc::new(data.policy(None)?));
             self.policy_text.store(Arc::new(text));
         }
+        let mut seen = self.items_seen.lock().unwrap_or_else(PoisonError::into_inner);
         let changed = data.store.note(ITEMS_CHANGED)?;
-        if changed != *items {
+        if changed != *seen {
             self.inventory.store(Arc::new(inventory(data)?));
-            *items = changed;
+            *seen = changed;
         }
         Ok(())
     }
+}
+
+/// What changed in the inventory.
+enum Change {
+    /// Items that came, or came anew, and the ids of those that went.
+    Items(Vec<Item>, BTreeSet<String>),
+    /// Terms of a campaign, which hold for all its ads.
+    Terms,
 }
 
 /// The note of when items were changed last.
@@ -325,8 +348,10 @@ pub fn serve(
         model: Arc::clone(&model),
         count: Box::new(move |code| counting.count(code)),
     });
+    let items_seen = Mutex::new(data.store.note(ITEMS_CHANGED)?);
     let app = Arc::new(App {
         inventory: ArcSwap::from_pointee(inventory(&mut data)?),
+        items_seen,
         data: Pool {
             open: Box::new(open),
             idle: Mutex::new(vec![data]),
@@ -373,15 +398,10 @@ async fn listen(options: Options, app: Arc<App>) -> Result<()> {
     let handle = axum_server::Handle::new();
     let reloaded = Arc::downgrade(&app);
     tokio::spawn(async move {
-        let mut items = None;
-        // What the command line or another server changed counts from the next look on.
+        // What the command line or another server changed counts from the next look on; a store
+        // that is away now is asked again then.
         while let Some(app) = reloaded.upgrade() {
-            let mut known = items.take();
-            let looked = Pool::with(&app, move |app, data| {
-                app.look_again(data, &mut known)?;
-                Ok(known)
-            });
-            items = looked.await.ok().flatten();
+            let _ = Pool::with(&app, |app, data| Ok(app.look_again(data)?)).await;
             drop(app);
             tokio::time::sleep(READ_AGAIN).await;
         }
@@ -414,18 +434,22 @@ async fn listen(options: Options, app: Arc<App>) -> Result<()> {
     // Many slow connections must not shut others out: as many as the system lets us have.
     let _ = rlimit::increase_nofile_limit(CONNECTIONS);
     let service = router.into_make_service();
+    // Without delay: a chunk of an answer that waited for the one before to be acknowledged would
+    // come 40 ms late.
     match (&options.tls_cert, &options.tls_key) {
         (Some(cert), Some(key)) => {
             let tls = axum_server::tls_rustls::RustlsConfig::from_pem_file(cert, key)
                 .await
                 .context("the certificate or its key cannot be used")?;
-            let mut server = axum_server::bind_rustls(options.address(), tls).handle(handle);
+            let acceptor = RustlsAcceptor::new(tls).acceptor(NoDelayAcceptor::new());
+            let mut server = axum_server::bind(options.address()).acceptor(acceptor).handle(handle);
             bound(server.http_builder());
             server.serve(service).await
         }
         (Some(_), None) | (None, Some(_)) => bail!("--tls-cert and --tls-key go together"),
         (None, None) => {
-            let mut server = axum_server::bind(options.address()).handle(handle);
+            let acceptor = NoDelayAcceptor::new();
+            let mut server = axum_server::bind(options.address()).acceptor(acceptor).handle(handle);
             bound(server.http_builder());
             server.serve(service).await
         }

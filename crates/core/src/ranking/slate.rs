@@ -6,6 +6,7 @@ use super::exclude::{Setting, exclusion, needs};
 use super::index::terms;
 use super::inventory::Inventory;
 use super::item::{Item, Surface};
+use super::place::Place;
 use super::score::{Parts, response, score};
 use crate::profile::Profile;
 use crate::standing::Taste;
@@ -53,7 +54,8 @@ pub fn slate<'a>(
     profile: &Profile,
     without: impl Fn(&BTreeSet<Interest>) -> Profile,
 ) -> Vec<Slot<'a>> {
-    let mut slots = rank(inventory, surface, k, setting, profile);
+    let others = others(inventory, surface, k.max(DEPTH), setting);
+    let mut slots = rank_with(&others, inventory, surface, k, setting, profile);
     let mut worlds: BTreeMap<BTreeSet<Interest>, Vec<&str>> = BTreeMap::new();
     for (at, slot) in slots.iter_mut().enumerate() {
         let causes = slot.causes();
@@ -62,7 +64,8 @@ pub fn slate<'a>(
             continue;
         }
         let world = worlds.entry(causes).or_insert_with_key(|causes| {
-            let slots = rank(inventory, surface, DEPTH, setting, &without(causes));
+            let profile = without(causes);
+            let slots = rank_with(&others, inventory, surface, DEPTH, setting, &profile);
             slots.into_iter().map(|slot| slot.item.id.as_str()).collect()
         });
         slot.rank_without = world.iter().position(|id| *id == slot.item.id).map(|at| at + 1);
@@ -78,22 +81,74 @@ pub fn rank<'a>(
     setting: &Setting,
     profile: &Profile,
 ) -> Vec<Slot<'a>> {
-    let terms = terms(profile);
+    let others = others(inventory, surface, k, setting);
+    rank_with(&others, inventory, surface, k, setting, profile)
+}
+
+/// The candidates that no profile brings: the best, those of friends, the nearest.
+fn others<'a>(
+    inventory: &'a Inventory,
+    surface: Surface,
+    k: usize,
+    setting: &Setting,
+) -> Vec<&'a Item> {
     let most = CANDIDATES.max(k);
     let accept = |item: &Item| exclusion(setting, item).is_none();
-    let mut items = inventory.search(surface, &terms, most, needs(setting), accept);
-    items.extend(inventory.best(surface, most, accept));
+    let mut items = inventory.best(surface, most, accept);
     let mut of_friends = inventory.of(surface, &setting.friends);
     of_friends.retain(|item| accept(item));
     of_friends.sort_by(|a, b| a.id.cmp(&b.id));
     items.extend(of_friends.into_iter().take(most));
     if let Some(place) = setting.place {
-        let near = inventory.near(surface, place).into_iter().filter(|item| accept(item));
-        let mut near: Vec<_> =
-            near.filter_map(|item| Some((place.kilometres(item.place?), item))).collect();
-        near.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.id.cmp(&b.1.id)));
-        items.extend(near.into_iter().take(most).map(|(_, item)| item));
+        items.extend(nearest(inventory.near(surface, place), place, most, accept));
     }
+    items
+}
+
+/// The nearest items that `accept` lets through; of equally near ones those of the lower id. In a
+/// city there are many: the farther ones are not even asked about.
+fn nearest(
+    near: Vec<&Item>,
+    place: Place,
+    most: usize,
+    accept: impl Fn(&Item) -> bool,
+) -> impl Iterator<Item = &Item> {
+    let mut nearest: Vec<(u32, &Item)> = Vec::with_capacity(2 * most);
+    let mut bound = u32::MAX;
+    let keep = |nearest: &mut Vec<(u32, &Item)>| {
+        if nearest.len() > most {
+            nearest.select_nth_unstable_by(most - 1, |a, b| {
+                a.0.cmp(&b.0).then_with(|| a.1.id.cmp(&b.1.id))
+            });
+            nearest.truncate(most);
+        }
+        nearest.iter().map(|(far, _)| *far).max().unwrap_or(0)
+    };
+    for item in near {
+        let far = item.place.map_or(u32::MAX, |there| place.kilometres(there));
+        if far <= bound && accept(item) {
+            nearest.push((far, item));
+            if nearest.len() == 2 * most {
+                bound = keep(&mut nearest);
+            }
+        }
+    }
+    keep(&mut nearest);
+    nearest.into_iter().map(|(_, item)| item)
+}
+
+fn rank_with<'a>(
+    others: &[&'a Item],
+    inventory: &'a Inventory,
+    surface: Surface,
+    k: usize,
+    setting: &Setting,
+    profile: &Profile,
+) -> Vec<Slot<'a>> {
+    let terms = terms(profile);
+    let accept = |item: &Item| exclusion(setting, item).is_none();
+    let mut items = inventory.search(surface, &terms, CANDIDATES.max(k), needs(setting), accept);
+    items.extend(others);
     // From here on a candidate's number is its place by id: of equals, the lower id comes first.
     items.sort_by(|a, b| a.id.cmp(&b.id));
     items.dedup_by(|a, b| a.id == b.id);

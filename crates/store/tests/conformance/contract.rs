@@ -273,3 +273,13 @@ fn a_seal_holds_against_a_writer_beside_it() {
         assert!(fresh.store.rows(account(1)).unwrap().is_empty(), "{}", fresh.engine);
     });
 }
+
+#[test]
+fn a_note_is_swapped_for_the_one_before() {
+    on_each(|fresh| {
+        let store = &mut fresh.store;
+        assert_eq!(store.swap_note("when", "first").unwrap(), None);
+        assert_eq!(store.swap_note("when", "second").unwrap().as_deref(), Some("first"));
+        assert_eq!(store.note("when").unwrap().as_deref(), Some("second"));
+    });
+}

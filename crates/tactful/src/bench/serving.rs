@@ -28,6 +28,9 @@ const BATCH: usize = 100;
 /// Streams at once.
 const STREAMS: usize = 1_000;
 
+/// People with profiles, of ten turns each.
+const PEOPLE: usize = 2_000;
+
 /// Items that recommendations are made from.
 const ITEMS: usize = 100_000;
 
@@ -199,12 +202,13 @@ fn load(
     Ok(sum as f64 / began.elapsed().as_secs_f64())
 }
 
-fn turn(client: usize, number: usize) -> String {
-    let texts = ["What are good hikes near Boulder?", "Which lens is best for birds?", "thanks!"];
-    json!({"type": "turn", "at": "2025-12-20T18:00:00Z", "account": format!("whatsapp:{}", client % 100),
+/// A turn of one of the people who are told nothing here: half of all.
+fn turn(texts: &[String], client: usize, number: usize) -> String {
+    let person = PEOPLE / 2 + (client * 31 + number / 4) % (PEOPLE / 2);
+    json!({"type": "turn", "at": "2025-12-20T18:00:00Z", "account": format!("whatsapp:{person}"),
         "conversation": format!("b{client}-{}", number / 4), "turn": number.to_string(), "role": "user",
         "audience": "assistant", "encrypted": false, "modality": "text", "product": "assistant",
-        "text": texts[number % texts.len()]})
+        "text": texts[(client * 17 + number) % texts.len()]})
     .to_string()
 }
 
@@ -222,12 +226,13 @@ pub fn measure(folder: &Path, runs: usize) -> Result<Served> {
     let to = format!("http://{upstream}/v1");
     let server = start(folder, pinned, &["serve", "--listen", "127.0.0.1:0", "--upstream", &to])?;
     let floor = start(folder, pinned, &["floor"])?;
+    let texts = super::texts();
     let one = |client: usize, number: usize| {
-        request("/v1/events", "application/json", &turn(client, number))
+        request("/v1/events", "application/json", &turn(&texts, client, number))
     };
     let many = |client: usize, number: usize| {
         let lines: Vec<String> =
-            (0..BATCH).map(|n| turn(client + 1_000, number * BATCH + n)).collect();
+            (0..BATCH).map(|n| turn(&texts, client + 1_000, number * BATCH + n)).collect();
         request("/v1/events", "application/x-ndjson", &lines.join("\n"))
     };
     let (mut floors, mut singles, mut batches) = (Vec::new(), Vec::new(), Vec::new());
@@ -260,7 +265,7 @@ pub fn measure(folder: &Path, runs: usize) -> Result<Served> {
 
 /// A data folder with a policy, people with profiles, and many items.
 fn fill(folder: &Path) -> Result<()> {
-    let log = write_log(folder, 2_000)?;
+    let log = write_log(folder, 10 * PEOPLE)?;
     let policy = folder.join("policy.toml");
     std::fs::write(&policy, super::POLICY)?;
     let done = Command::new(std::env::current_exe()?)
@@ -399,7 +404,7 @@ fn recommendations(server: SocketAddr) -> Result<(f64, f64)> {
     let mut client = Client::to(server)?;
     let mut times = Vec::new();
     for n in 0..2_000 {
-        let body = json!({"account": format!("whatsapp:{}", n % 200), "surfaces": ["groups"], "k": 10,
+        let body = json!({"account": format!("whatsapp:{}", n % (PEOPLE / 2)), "surfaces": ["groups"], "k": 10,
             "at": "2026-01-15T00:00:00Z", "place": "40.01,-105.0"});
         let asked = request("/v1/recommendations", "application/json", &body.to_string());
         let began = Instant::now();

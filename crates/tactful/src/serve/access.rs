@@ -45,6 +45,9 @@ pub struct Key {
     pub scopes: Vec<Scope>,
     /// When it was made.
     pub made: String,
+    /// The advertiser that it speaks for alone, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advertiser: Option<String>,
 }
 
 /// The name under which the keys are kept.
@@ -69,8 +72,12 @@ pub fn add(
     store: &mut tactful_store::Store,
     name: &str,
     scopes: &[Scope],
+    advertiser: Option<String>,
     now: &str,
 ) -> Result<String> {
+    if advertiser.is_some() && scopes != [Scope::Advertiser] {
+        bail!("a key for one advertiser has the scope advertiser and no other");
+    }
     let mut all = keys(store)?;
     if all.iter().any(|key| key.name == name) {
         bail!("there is a key named {name} already; revoke it first, or take another name");
@@ -79,7 +86,8 @@ pub fn add(
     getrandom::fill(&mut secret).map_err(|e| anyhow::anyhow!("no randomness for a key: {e}"))?;
     let text = format!("tk_{}", blake3::Hash::from_bytes(secret).to_hex());
     let hash = blake3::hash(text.as_bytes()).to_hex().to_string();
-    all.push(Key { name: name.to_owned(), hash, scopes: scopes.to_vec(), made: now.to_owned() });
+    let (name, made) = (name.to_owned(), now.to_owned());
+    all.push(Key { name, hash, scopes: scopes.to_vec(), made, advertiser });
     store.set_note(KEYS, &serde_json::to_string(&all)?)?;
     Ok(text)
 }
@@ -103,8 +111,8 @@ pub fn revoke(store: &mut tactful_store::Store, name: &str) -> Result<()> {
 pub enum Caller {
     /// No keys were made yet: everything is open, on loopback only.
     Anyone,
-    /// An operator's key.
-    Operator(Vec<Scope>),
+    /// An operator's key, by its scopes; or the key of one advertiser.
+    Operator(Vec<Scope>, Option<String>),
     /// A person, with their accounts.
     Person(Vec<String>),
     /// Nobody known.
@@ -119,12 +127,21 @@ impl Caller {
     pub fn need(&self, scope: Scope) -> Result<(), Problem> {
         match self {
             Self::Anyone => Ok(()),
-            Self::Operator(scopes) if scopes.contains(&scope) => Ok(()),
+            Self::Operator(scopes, _) if scopes.contains(&scope) => Ok(()),
             Self::Nobody => Err(unknown()),
-            Self::Operator(_) | Self::Person(_) => Err(Problem::new(
+            Self::Operator(..) | Self::Person(_) => Err(Problem::new(
                 StatusCode::FORBIDDEN,
                 format!("this needs a key with the scope {}", format!("{scope:?}").to_lowercase()),
             )),
+        }
+    }
+
+    /// The advertiser that this caller speaks for, if for one alone: what others have is none of
+    /// its business.
+    pub fn advertiser(&self) -> Option<&str> {
+        match self {
+            Self::Operator(_, advertiser) => advertiser.as_deref(),
+            Self::Anyone | Self::Person(_) | Self::Nobody => None,
         }
     }
 
@@ -300,7 +317,9 @@ pub async fn identify(State(app): State<Arc<App>>, mut request: Request, next: N
             let found = keys
                 .iter()
                 .find(|kept| blake3::Hash::from_hex(&kept.hash).is_ok_and(|kept| kept == hash));
-            found.map_or(Caller::Nobody, |key| Caller::Operator(key.scopes.clone()))
+            found.map_or(Caller::Nobody, |key| {
+                Caller::Operator(key.scopes.clone(), key.advertiser.clone())
+            })
         }
         Some(token) if !keys.is_empty() || app.people.is_some() => {
             let accounts = match &app.people {

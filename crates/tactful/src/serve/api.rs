@@ -11,10 +11,10 @@ mod persons;
 mod segments;
 mod slates;
 
-use super::App;
 use super::access::Caller;
 use super::intake::Input;
 use super::problem::Problem;
+use super::{App, Pool};
 use crate::events::Event;
 use crate::identity::Account;
 use axum::Extension;
@@ -136,6 +136,44 @@ pub fn instant(at: Option<&str>) -> Result<Timestamp, Problem> {
             )
         }),
     }
+}
+
+/// The instant of the latest thing that is held of an account, if the clock has not come so far:
+/// it was set back, or an event was of the future.
+async fn ahead(app: &Arc<App>, account: Account) -> Result<Option<Timestamp>, Problem> {
+    Pool::with(app, move |_, data| {
+        let tag = account.tag(&data.keyring);
+        let row = data.store.rows(tag)?.iter().map(|row| row.at).max();
+        let latest = row.max(data.store.history(tag)?.latest_instant());
+        Ok(latest.filter(|latest| *latest >= Timestamp::now()))
+    })
+    .await
+}
+
+/// When what a person wants now is to hold from: the instant that was asked for; else now, and,
+/// where something is held of a later one, after that too. What is said last counts, whatever the
+/// clock says.
+async fn from_now_on(
+    app: &Arc<App>,
+    account: Account,
+    at: Option<&str>,
+) -> Result<Vec<Timestamp>, Problem> {
+    let mut moments = vec![instant(at)?];
+    if at.is_none()
+        && let Some(latest) = ahead(app, account).await?
+    {
+        moments.push(latest.checked_add(jiff::SignedDuration::from_micros(1)).unwrap_or(latest));
+    }
+    Ok(moments)
+}
+
+/// Up to when is deleted: as asked; else all that is held.
+async fn up_to(app: &Arc<App>, account: Account, at: Option<&str>) -> Result<Timestamp, Problem> {
+    let now = instant(at)?;
+    if at.is_some() {
+        return Ok(now);
+    }
+    Ok(ahead(app, account).await?.map_or(now, |latest| latest.max(now)))
 }
 
 /// The instant of a question.

@@ -75,6 +75,67 @@ fn a_full_disk_acknowledges_nothing_and_is_got_over() {
     }
 }
 
+/// The clock is set back while the server runs: what is held stays, and what a person says last
+/// counts, at once and for good.
+#[test]
+fn a_clock_that_is_set_back_loses_nothing() {
+    let Ok(faked) = Command::new("faketime").args(["-f", "+0d", "printenv", "LD_PRELOAD"]).output()
+    else {
+        eprintln!("not tried: faketime is not installed (scripts/setup)");
+        return;
+    };
+    let place = Place::new();
+    let clock = place.folder.path().join("clock");
+    let set = |offset: &str| std::fs::write(&clock, offset).unwrap();
+    set("+0d");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tactful"));
+    command.env("LD_PRELOAD", String::from_utf8(faked.stdout).unwrap().trim());
+    command.env("FAKETIME_TIMESTAMP_FILE", &clock).env("FAKETIME_NO_CACHE", "1");
+    command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("DONT_FAKE_MONOTONIC", "1");
+    let server = Server::start_with(&place, &["--policy", POLICY], command);
+    json_of(server.post("/v1/events", &json!(known("whatsapp:1", "US"))));
+    let say = |turn_id: &str, words: &str| {
+        let at = jiff::Timestamp::now().to_string();
+        let event = turn("whatsapp:1", turn_id, &at, words);
+        json_of(server.post("/v1/events", &event))["events"][0]["outcome"].clone()
+    };
+    assert_eq!(say("t1", "What are good hikes near Boulder?"), "used");
+    let profile = || json_of(server.get("/v1/persons/whatsapp:1/profile"));
+    let tomorrow = || {
+        let at = jiff::Timestamp::now() + Duration::from_secs(86_400);
+        json_of(server.get(&format!("/v1/persons/whatsapp:1/profile?at={at}")))
+    };
+    let wish = |wish: &str| {
+        let body = json!({"interest": "outdoors.hiking", "wish": wish});
+        assert_eq!(status(server.post("/v1/persons/whatsapp:1/preferences", &body)), 204);
+    };
+    let has_hiking = |profile: Value| {
+        let interests = profile["interests"].as_array().unwrap().clone();
+        interests.iter().any(|interest| interest["id"] == "outdoors.hiking")
+    };
+    assert!(has_hiking(profile()));
+    wish("never");
+    assert!(!has_hiking(profile()));
+    set("-2d");
+    // Two days before it was said; yet it is there, and what is said now comes after it.
+    assert!(!has_hiking(tomorrow()));
+    wish("clear");
+    assert!(has_hiking(tomorrow()));
+    wish("never");
+    assert!(!has_hiking(profile()) && !has_hiking(tomorrow()));
+    wish("clear");
+    assert_eq!(status(server.delete("/v1/persons/whatsapp:1")), 200);
+    assert!(tomorrow()["interests"].as_array().unwrap().is_empty());
+    set("+0d");
+    let archive = json_of(server.get("/v1/persons/whatsapp:1/export"));
+    assert!(!archive.to_string().contains("outdoors.hiking"), "{archive}");
+    // It is as one who is new, and learns again.
+    json_of(server.post("/v1/events", &json!(known("whatsapp:2", "US"))));
+    let at = jiff::Timestamp::now().to_string();
+    let event = turn("whatsapp:2", "t2", &at, "What are good hikes near Boulder?");
+    assert_eq!(json_of(server.post("/v1/events", &event))["events"][0]["outcome"], "used");
+}
+
 #[test]
 fn stopping_ends_what_was_begun() {
     let place = Place::new();

@@ -3,16 +3,18 @@
 use super::{AppState, Path, Who, object};
 use crate::identity::valid_id;
 use crate::items::CampaignTerms;
-use crate::serve::access::Scope;
+use crate::serve::access::{Caller, Scope};
 use crate::serve::problem::Problem;
-use crate::serve::{App, Pool};
+use crate::serve::{App, Change, Pool};
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use tactful_core::ranking::inventory::Inventory;
+use tactful_core::ranking::item::Item;
 use utoipa::ToSchema;
 
 /// People whom a figure about a campaign must be of, at least.
@@ -33,12 +35,19 @@ pub async fn put_items(
     body: Bytes,
 ) -> Result<Json<ItemsAnswer>, Problem> {
     who.need(Scope::Advertiser)?;
+    let whose = who.advertiser().map(str::to_owned);
     let items = Pool::with(&app, move |app, data| {
-        let items = crate::items::take_in_text(&body, data, &*app.model)?
+        let stored = crate::items::take_in_text(&body, data, &*app.model)?
             .map_err(|trouble| Problem::bad(format!("line {}: {}", trouble.line, trouble.what)))?;
-        data.store.put_items(&items)?;
-        app.reload_items(data)?;
-        Ok(items.len() as u64)
+        let terms = crate::items::terms(data)?;
+        let items = crate::items::with_terms(&stored, &terms)?;
+        if let Some(whose) = whose {
+            Owners::of(&app.inventory.load(), &terms).check(&items, &whose)?;
+        }
+        data.store.put_items(&stored)?;
+        let count = items.len() as u64;
+        app.items_changed(data, Change::Items(items, BTreeSet::new()))?;
+        Ok(count)
     });
     Ok(Json(ItemsAnswer { items: items.await? }))
 }
@@ -52,14 +61,59 @@ pub async fn remove_item(
     Path(item): Path<String>,
 ) -> Result<StatusCode, Problem> {
     who.need(Scope::Advertiser)?;
+    let whose = who.advertiser().map(str::to_owned);
     Pool::with(&app, move |app, data| {
-        if !data.store.remove_item(&item)? {
+        let is_theirs = whose.is_none_or(|whose| {
+            let inventory = app.inventory.load();
+            let found = inventory.items().binary_search_by(|known| known.id.cmp(&item));
+            found.is_ok_and(|at| is_ad_of(&inventory.items()[at], &whose))
+        });
+        if !is_theirs || !data.store.remove_item(&item)? {
             return Err(Problem::new(StatusCode::NOT_FOUND, "there is no such item"));
         }
-        app.reload_items(data)?;
+        app.items_changed(data, Change::Items(Vec::new(), BTreeSet::from([item])))?;
         Ok(StatusCode::NO_CONTENT)
     })
     .await
+}
+
+fn is_ad_of(item: &Item, advertiser: &str) -> bool {
+    item.campaign.as_ref().is_some_and(|campaign| campaign.advertiser == advertiser)
+}
+
+/// Whose each campaign and each item is.
+struct Owners<'a> {
+    campaigns: BTreeMap<&'a str, &'a str>,
+    items: BTreeMap<&'a str, &'a Item>,
+}
+
+impl<'a> Owners<'a> {
+    fn of(inventory: &'a Inventory, terms: &'a BTreeMap<String, CampaignTerms>) -> Self {
+        let items = inventory.items().iter().map(|item| (item.id.as_str(), &**item)).collect();
+        let ads = inventory.items().iter().filter_map(|item| item.campaign.as_ref());
+        let by_ads = ads.map(|campaign| (campaign.id.as_str(), campaign.advertiser.as_str()));
+        let named = |(id, terms): (&'a String, &'a CampaignTerms)| {
+            Some((id.as_str(), terms.advertiser.as_deref()?))
+        };
+        Self { campaigns: by_ads.chain(terms.iter().filter_map(named)).collect(), items }
+    }
+
+    /// May this advertiser put these items in?
+    fn check(&self, items: &[Item], whose: &str) -> Result<(), Problem> {
+        for item in items {
+            let campaign = item.campaign.as_ref().map_or("", |campaign| &campaign.id);
+            let is_theirs = is_ad_of(item, whose)
+                && self.campaigns.get(campaign).is_none_or(|owner| *owner == whose)
+                && self.items.get(item.id.as_str()).is_none_or(|known| is_ad_of(known, whose));
+            if !is_theirs {
+                return Err(Problem::new(
+                    StatusCode::FORBIDDEN,
+                    format!("the item {}: this key is for the ads of {whose} alone", item.id),
+                ));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A campaign, and how it stands. A figure of fewer than 50 people is left out.
@@ -86,7 +140,7 @@ pub async fn campaigns(
     Extension(who): Who,
 ) -> Result<Json<Vec<CampaignView>>, Problem> {
     who.need(Scope::Advertiser)?;
-    reports(&app, None).await.map(Json)
+    reports(&app, None, who.advertiser()).await.map(Json)
 }
 
 /// One campaign with what it has spent, and what came of it.
@@ -98,7 +152,7 @@ pub async fn campaign(
     Path(campaign): Path<String>,
 ) -> Result<Json<CampaignView>, Problem> {
     who.need(Scope::Advertiser)?;
-    let mut one = reports(&app, Some(campaign)).await?;
+    let mut one = reports(&app, Some(campaign), who.advertiser()).await?;
     one.pop().map(Json).ok_or_else(no_campaign)
 }
 
@@ -106,7 +160,12 @@ fn no_campaign() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "there is no such campaign")
 }
 
-async fn reports(app: &Arc<App>, only: Option<String>) -> Result<Vec<CampaignView>, Problem> {
+async fn reports(
+    app: &Arc<App>,
+    only: Option<String>,
+    whose: Option<&str>,
+) -> Result<Vec<CampaignView>, Problem> {
+    let whose = whose.map(str::to_owned);
     Pool::with(app, move |app, data| {
         let inventory = app.inventory.load();
         let spent = data.store.spent()?;
@@ -147,7 +206,10 @@ async fn reports(app: &Arc<App>, only: Option<String>) -> Result<Vec<CampaignVie
             view.ads += 1;
             items.push(item.id.clone());
         }
-        views.retain(|id, _| only.as_ref().is_none_or(|only| only == id));
+        views.retain(|id, (view, _)| {
+            only.as_ref().is_none_or(|only| only == id)
+                && whose.as_ref().is_none_or(|whose| *whose == view.advertiser)
+        });
         let (shown, clicked) = (data.store.audiences()?, data.store.clicks()?);
         let mut told = Vec::new();
         for (mut view, items) in views.into_values() {
@@ -183,7 +245,7 @@ pub async fn put_campaign(
     if terms.advertiser.is_none() || terms.budget.is_none() {
         return Err(Problem::bad("`advertiser`, `budget`: are needed to make a campaign"));
     }
-    keep(&app, campaign, terms).await
+    keep(&app, &who, campaign, terms).await
 }
 
 /// Change some terms of a campaign: its budget, its bid, whether it is paused.
@@ -205,24 +267,37 @@ pub async fn change_campaign(
         // Until now its ads alone said what holds.
         let inventory = app.inventory.load();
         let mut campaigns = inventory.items().iter().filter_map(|item| item.campaign.as_ref());
-        match campaigns.any(|campaign| campaign.id == of) {
-            true => Ok(CampaignTerms::default()),
-            false => Err(no_campaign()),
-        }
+        let found = campaigns.find(|campaign| campaign.id == of).ok_or_else(no_campaign)?;
+        let advertiser = Some(found.advertiser.clone());
+        Ok(CampaignTerms { advertiser, ..CampaignTerms::default() })
     });
-    keep(&app, campaign, changed.over(before.await?)).await
+    keep(&app, &who, campaign, changed.over(before.await?)).await
 }
 
 async fn keep(
     app: &Arc<App>,
+    who: &Caller,
     campaign: String,
     terms: CampaignTerms,
 ) -> Result<StatusCode, Problem> {
     terms.check().map_err(|bad| Problem::bad(bad.to_string()))?;
+    let whose = who.advertiser().map(str::to_owned);
     let body = serde_json::to_string(&terms).map_err(|error| Problem::ours(&error))?;
     Pool::with(app, move |app, data| {
+        if let Some(whose) = whose {
+            let (inventory, others) = (app.inventory.load(), crate::items::terms(data)?);
+            let owners = Owners::of(&inventory, &others);
+            let named = terms.advertiser.as_ref();
+            if owners.campaigns.get(&*campaign).is_some_and(|owner| *owner != whose) {
+                return Err(no_campaign());
+            }
+            if named.is_some_and(|named| *named != whose) {
+                let why = format!("`advertiser`: this key is for {whose} alone");
+                return Err(Problem::new(StatusCode::FORBIDDEN, why));
+            }
+        }
         data.store.put_campaign(&campaign, &body)?;
-        app.reload_items(data)?;
+        app.items_changed(data, Change::Terms)?;
         Ok(StatusCode::NO_CONTENT)
     })
     .await

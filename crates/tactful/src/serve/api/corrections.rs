@@ -1,6 +1,6 @@
 //! What a person wants: preferences, and the choice about chats.
 
-use super::{AppState, Path, Who, account, instant, object, take_json};
+use super::{AppState, Path, Who, account, from_now_on, object, take_json};
 use crate::serve::App;
 use crate::serve::problem::Problem;
 use axum::Extension;
@@ -33,15 +33,17 @@ pub async fn preference(
 ) -> Result<StatusCode, Problem> {
     who.own(&account(&asked)?)?;
     let said: PreferenceRequest = object(&body)?;
-    let mut event = json!({"type": "preference", "at": instant(said.at.as_deref())?.to_string(),
-        "account": asked, "wish": said.wish});
+    let mut event = json!({"type": "preference", "account": asked, "wish": said.wish});
     if let Some(interest) = said.interest {
         event["interest"] = json!(interest);
     }
     if let Some(advertiser) = said.advertiser {
         event["advertiser"] = json!(advertiser);
     }
-    take_json(&app, event).await?;
+    for at in from_now_on(&app, account(&asked)?, said.at.as_deref()).await? {
+        event["at"] = json!(at.to_string());
+        take_json(&app, event.clone()).await?;
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -69,12 +71,14 @@ pub async fn choice(
 /// Takes in what an account wants to become of its chats.
 async fn choose(
     app: &Arc<App>,
-    account: &str,
+    of: &str,
     chats: &str,
     at: Option<&str>,
 ) -> Result<StatusCode, Problem> {
-    let at = instant(at)?.to_string();
-    take_json(app, json!({"type": "choice", "at": at, "account": account, "chats": chats})).await?;
+    for at in from_now_on(app, account(of)?, at).await? {
+        let at = at.to_string();
+        take_json(app, json!({"type": "choice", "at": at, "account": of, "chats": chats})).await?;
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,6 +1,6 @@
 //! Deleting, with a receipt.
 
-use super::{AppState, At, Path, Query, Who, account, instant, take_one};
+use super::{AppState, At, Path, Query, Who, account, take_one, up_to};
 use crate::events::Event;
 use crate::identity::Account;
 use crate::serve::problem::Problem;
@@ -54,7 +54,7 @@ pub async fn delete_person(
     Query(At { at }): Query<At>,
 ) -> Result<Json<Receipt>, Problem> {
     who.own(&account(&asked)?)?;
-    let at = instant(at.as_deref())?;
+    let at = up_to(&app, account(&asked)?, at.as_deref()).await?;
     delete(&app, &asked, "account".to_owned(), at, |_| Ok(Deletion::Account)).await
 }
 
@@ -69,7 +69,7 @@ pub async fn delete_conversation(
 ) -> Result<Json<Receipt>, Problem> {
     let owner = account(&asked)?;
     who.own(&owner)?;
-    let at = instant(at.as_deref())?;
+    let at = up_to(&app, account(&asked)?, at.as_deref()).await?;
     let tag = Tag::parse(&conversation);
     let what = tag.map_or("conversation".to_owned(), |tag| format!("conversation {tag}"));
     delete(&app, &asked, what, at, move |data| {
@@ -91,15 +91,18 @@ pub async fn delete_interest(
     Query(At { at }): Query<At>,
 ) -> Result<Json<Receipt>, Problem> {
     who.own(&account(&asked)?)?;
-    let at = instant(at.as_deref())?;
+    let now = up_to(&app, account(&asked)?, at.as_deref()).await?;
     let what = format!("interest {interest}");
     // Of all accounts that are linked: the interest is the person's.
     let owner = account(&asked)?;
-    let members = Pool::with(&app, move |app, data| {
+    let person = Pool::with(&app, move |app, data| {
         let policy = app.policy.load();
-        Ok(data.store.person(owner.tag(&data.keyring), at, policy.cross_platform)?.members)
+        Ok(data.store.person(owner.tag(&data.keyring), now, policy.cross_platform)?)
     })
     .await?;
+    let members = person.members;
+    let latest = person.rows.iter().map(|row| row.at).max().filter(|_| at.is_none());
+    let at = latest.map_or(now, |latest| latest.max(now));
     let leaf = interest.clone();
     let found = Pool::with(&app, move |_, data| Ok(data.taxonomy.find(&leaf))).await?;
     let found = found.ok_or_else(|| Problem::bad("`interest`: expected a leaf of the taxonomy"))?;
