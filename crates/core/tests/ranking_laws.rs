@@ -122,7 +122,7 @@ proptest! {
             all.retain(|id, _| !went.contains(id));
             inventory = inventory.with(come, &went);
         }
-        let anew = Inventory::build(all.into_values(), LEAVES);
+        let anew = Inventory::build(all.values().cloned(), LEAVES);
         prop_assert_eq!(inventory.items(), anew.items());
         let tied: Vec<Term> = (0..7).map(|n| (Interest(n), 1)).collect();
         let profile = Profile::of(terms.into_iter().map(|(i, strength)| (i, u64::from(strength) * 3_000)));
@@ -139,6 +139,15 @@ proptest! {
                 inventory.best(surface, k, |_| true),
                 anew.best(surface, k, |_| true)
             );
+            let here = Place::new(40_000_000, -105_000_000).unwrap();
+            for every in [1, 3] {
+                let accept = |item: &Item| u16::from(item.id.as_bytes()[item.id.len() - 1]) % every == 0;
+                let mut near: Vec<(u32, &Item)> = all.values().filter(|i| i.surface == surface && accept(i))
+                    .filter_map(|item| Some((here.kilometres(item.place?), item))).collect();
+                near.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.id.cmp(&b.1.id)));
+                let near: Vec<&Item> = near.into_iter().take(k).map(|(_, item)| item).collect();
+                prop_assert_eq!(inventory.nearest(surface, here, k, accept), near);
+            }
             prop_assert_eq!(
                 rank(&inventory, surface, k, &setting, &profile),
                 rank(&anew, surface, k, &setting, &profile)

@@ -21,8 +21,8 @@ struct Shelf {
     index: Index,
     /// The best first, whoever asks.
     by_quality: Vec<u32>,
-    /// By whole degrees.
-    cells: BTreeMap<(i16, i16), Vec<u32>>,
+    /// By whole degrees; the places beside the numbers, so that what is far is not touched.
+    cells: BTreeMap<(i16, i16), Vec<(Place, u32)>>,
     /// By author.
     authors: BTreeMap<String, Vec<u32>>,
 }
@@ -130,36 +130,57 @@ impl Inventory {
 
     /// Items of some authors.
     pub fn of(&self, surface: Surface, authors: &BTreeSet<String>) -> Vec<&Item> {
-        let of = |part: &View<'_>, author| part.shelf.authors.get(author).cloned();
-        self.listed(surface, |part| authors.iter().filter_map(|a| of(part, a)).flatten().collect())
+        let mut items = Vec::new();
+        for part in self.parts(surface) {
+            let numbers = authors.iter().filter_map(|author| part.shelf.authors.get(author));
+            items.extend(numbers.flatten().filter_map(|number| part.there(*number)));
+        }
+        items
     }
 
-    /// Items in the cell of a place and those around it: at least 50 km each way outside of the
-    /// polar circles.
-    pub fn near(&self, surface: Surface, place: Place) -> Vec<&Item> {
+    /// The `most` items nearest to a place that `accept` lets through; of equally near ones the
+    /// lower ids. Looked at are the place's cell and those around it: at least 50 km each way
+    /// outside of the polar circles.
+    pub fn nearest(
+        &self,
+        surface: Surface,
+        place: Place,
+        most: usize,
+        accept: impl Fn(&Item) -> bool,
+    ) -> Vec<&Item> {
         let (north, east) = place.cell();
         let cells =
             (-1..=1).flat_map(|n| (-1..=1).map(move |e| (north + n, (east + e + 540) % 360 - 180)));
-        self.listed(surface, |part| {
-            cells
-                .clone()
-                .filter_map(|cell| part.shelf.cells.get(&cell))
-                .flatten()
-                .copied()
-                .collect()
-        })
-    }
-
-    fn listed<'a>(
-        &'a self,
-        surface: Surface,
-        list: impl Fn(&View<'a>) -> Vec<u32>,
-    ) -> Vec<&'a Item> {
-        let mut items = Vec::new();
+        let mut nearest: Vec<(u32, &Item)> = Vec::new();
         for part in self.parts(surface) {
-            items.extend(list(&part).into_iter().filter_map(|number| part.there(number)));
+            let listed = cells.clone().filter_map(|cell| part.shelf.cells.get(&cell)).flatten();
+            // Kilometres, and below them the number, which is in the order of the ids.
+            let key = |(there, number): &(Place, u32)| {
+                u64::from(place.kilometres(*there)) << 32 | u64::from(*number)
+            };
+            let mut keys: Vec<u64> = listed.map(key).collect();
+            // In a city there are many: only as many are put in order as are needed.
+            let (mut rest, mut some, mut found) = (&mut keys[..], 2 * most, 0);
+            while found < most && !rest.is_empty() {
+                some = some.min(rest.len());
+                if some < rest.len() {
+                    rest.select_nth_unstable(some);
+                }
+                let (front, tail) = rest.split_at_mut(some);
+                front.sort_unstable();
+                let accepted = front.iter().filter_map(|key| {
+                    let item = part.there(*key as u32).filter(|item| accept(item))?;
+                    Some(((*key >> 32) as u32, item))
+                });
+                let before = nearest.len();
+                nearest.extend(accepted.take(most - found));
+                found += nearest.len() - before;
+                (rest, some) = (tail, 2 * some);
+            }
         }
-        items
+        nearest.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.id.cmp(&b.1.id)));
+        nearest.truncate(most);
+        nearest.into_iter().map(|(_, item)| item).collect()
     }
 
     fn parts(&self, surface: Surface) -> impl Iterator<Item = View<'_>> {
@@ -223,11 +244,11 @@ impl Shelf {
         let entries: Vec<Entry> = mine.iter().map(entry).collect();
         let mut best = mine.clone();
         best.sort_by(|(_, a), (_, b)| by_quality(a, b));
-        let mut cells: BTreeMap<_, Vec<u32>> = BTreeMap::new();
+        let mut cells: BTreeMap<_, Vec<(Place, u32)>> = BTreeMap::new();
         let mut authors: BTreeMap<_, Vec<u32>> = BTreeMap::new();
         for (number, item) in &mine {
             if let Some(place) = item.place {
-                cells.entry(place.cell()).or_default().push(*number);
+                cells.entry(place.cell()).or_default().push((place, *number));
             }
             if let Some(author) = &item.author {
                 authors.entry(author.clone()).or_default().push(*number);

@@ -6,7 +6,6 @@ use super::exclude::{Setting, exclusion, needs};
 use super::index::terms;
 use super::inventory::Inventory;
 use super::item::{Item, Surface};
-use super::place::Place;
 use super::score::{Parts, response, score};
 use crate::profile::Profile;
 use crate::standing::Taste;
@@ -100,41 +99,9 @@ fn others<'a>(
     of_friends.sort_by(|a, b| a.id.cmp(&b.id));
     items.extend(of_friends.into_iter().take(most));
     if let Some(place) = setting.place {
-        items.extend(nearest(inventory.near(surface, place), place, most, accept));
+        items.extend(inventory.nearest(surface, place, most, accept));
     }
     items
-}
-
-/// The nearest items that `accept` lets through; of equally near ones those of the lower id. In a
-/// city there are many: the farther ones are not even asked about.
-fn nearest(
-    near: Vec<&Item>,
-    place: Place,
-    most: usize,
-    accept: impl Fn(&Item) -> bool,
-) -> impl Iterator<Item = &Item> {
-    let mut nearest: Vec<(u32, &Item)> = Vec::with_capacity(2 * most);
-    let mut bound = u32::MAX;
-    let keep = |nearest: &mut Vec<(u32, &Item)>| {
-        if nearest.len() > most {
-            nearest.select_nth_unstable_by(most - 1, |a, b| {
-                a.0.cmp(&b.0).then_with(|| a.1.id.cmp(&b.1.id))
-            });
-            nearest.truncate(most);
-        }
-        nearest.iter().map(|(far, _)| *far).max().unwrap_or(0)
-    };
-    for item in near {
-        let far = item.place.map_or(u32::MAX, |there| place.kilometres(there));
-        if far <= bound && accept(item) {
-            nearest.push((far, item));
-            if nearest.len() == 2 * most {
-                bound = keep(&mut nearest);
-            }
-        }
-    }
-    keep(&mut nearest);
-    nearest.into_iter().map(|(_, item)| item)
 }
 
 fn rank_with<'a>(
