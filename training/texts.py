@@ -17,9 +17,6 @@ SUBJECTS = ["religion", "orientation", "politics", "health", "ethnicity", "philo
 LEFT_OUT = ("covid-q", "crows-pairs", "sgd", "xsid", "hint3", "cooking-stackexchange", "sib-200",
             "multilingual-hatecheck", "kosbi")
 
-# As `crates/reader/src/model.rs` has them.
-LEANS_ON_CONTEXT, OF_EACH_BEFORE = 6, 240
-
 
 def leaves():
     """The leaves in the order of the file: (id, name, description without what belongs elsewhere)."""
@@ -112,16 +109,10 @@ def unlabelled(rng):
         return {"text": text[:400], "subjects": None, "interests": None, "source": source, "language": language[:2]}
     for r in jsonl(DATA / "prompts.jsonl.gz"):
         yield row(r["text"], "prompts", r["lang"])
-    chats, together = [], []
+    chats = []
     for r in jsonl(DATA / "chats.jsonl.gz"):
         if not r["source"].startswith(LEFT_OUT):
             chats += [t["text"] for t in r["turns"] if t["role"] == "user" and 12 < len(t["text"]) < 400]
-            # A short turn is also judged together with the two messages before it.
-            for at in range(1, len(r["turns"])):
-                turn = r["turns"][at]
-                if turn["role"] == "user" and len(turn["text"].split()) < LEANS_ON_CONTEXT:
-                    before = [t["text"][:OF_EACH_BEFORE] for t in r["turns"][max(0, at - 2):at]]
-                    together.append("\n".join([*before, turn["text"]]))
     for text in sample(chats, 60000, rng):
         yield row(text, "chats")
     sensitive = [r for r in jsonl(DATA / "sensitive_pool.jsonl.gz") if not r["source"].startswith(LEFT_OUT)]
@@ -134,8 +125,6 @@ def unlabelled(rng):
         yield row(r["text"], "intent_rest", r["lang"])
     for r in sample(jsonl(DATA / "inventory_pool.jsonl.gz"), 15000, rng):
         yield row(r["title"], "inventory_rest")
-    for text in sample(together, 15000, rng):
-        yield row(text, "together") | {"text": text}
 
 
 def all_texts():

@@ -229,10 +229,7 @@ impl Model {
         if !heard.is_touched() {
             self.context(spoken, glance.shape.words < LEANS_ON_CONTEXT, &mut heard)?;
         }
-        let findings = match heard.is_touched() {
-            true => Vec::new(),
-            false => self.findings(spoken.words(), &glance, vector.as_ref()),
-        };
+        let findings = self.findings(spoken.words(), &glance, vector.as_ref());
         let Heard { language, levels: subjects, touched } = heard;
         Ok((language, Judgement { subjects, touched, findings }))
     }
