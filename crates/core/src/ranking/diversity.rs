@@ -3,7 +3,8 @@
 use super::item::Item;
 use super::score::Parts;
 use crate::taxonomy::Interest;
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 /// Items of one author in a slate.
 const PER_AUTHOR: usize = 2;
@@ -14,37 +15,108 @@ const ALIKE: u64 = 20;
 /// Chooses `k` of the scored items, best first: each time the one with the highest score after
 /// what is alike among the chosen was taken off (a greedy maximal marginal relevance, Carbonell
 /// and Goldstein 1998), and never a third of one author.
+///
+/// What is taken off is the same for all items of one main interest, so only the first of each is
+/// ever compared.
 pub fn choose(mut scored: Vec<(u32, &Item, Parts)>, k: usize) -> Vec<(u32, &Item, Parts)> {
     scored.sort_by(|a, b| b.2.total().cmp(&a.2.total()).then(a.0.cmp(&b.0)));
-    let mut chosen = Vec::with_capacity(k.min(scored.len()));
+    let mut alike: BTreeMap<Option<Interest>, Alike<'_>> = BTreeMap::new();
+    for (place, one) in scored.into_iter().enumerate() {
+        let main = one.1.interests.first().map(|(main, _)| *main);
+        alike.entry(main).or_default().left.push_back((place, one));
+    }
+    // By what it is worth now; of equals, the one that scores higher, then the lower number.
+    let mut firsts: BinaryHeap<(u64, Reverse<usize>, Option<Interest>)> =
+        alike.iter().filter_map(|(main, group)| group.first(*main)).collect();
+    let mut chosen = Vec::with_capacity(k.min(firsts.len()));
     let mut authors: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut interests: BTreeMap<Interest, u64> = BTreeMap::new();
     while chosen.len() < k {
-        let mut best: Option<(u64, usize)> = None;
-        for (at, (_, item, parts)) in scored.iter().enumerate() {
-            // The rest scores less than this even if nothing of it is alike.
-            if best.is_some_and(|(value, _)| parts.total() <= value) {
-                break;
-            }
-            let author = item.author.as_deref().and_then(|author| authors.get(author));
-            if author.is_some_and(|count| *count >= PER_AUTHOR) {
-                continue;
-            }
-            let alike = item.interests.first().and_then(|(main, _)| interests.get(main));
-            let value = parts.total() * 100 / (100 + ALIKE * alike.copied().unwrap_or(0));
-            if best.is_none_or(|(highest, _)| value > highest) {
-                best = Some((value, at));
-            }
+        let Some((_, _, main)) = firsts.pop() else { break };
+        let Some(group) = alike.get_mut(&main) else { continue };
+        let Some((_, taken)) = group.left.pop_front() else { continue };
+        let count = taken.1.author.as_deref().map(|author| authors.entry(author).or_default());
+        if count.as_ref().is_none_or(|count| **count < PER_AUTHOR) {
+            count.into_iter().for_each(|count| *count += 1);
+            group.chosen += 1;
+            chosen.push(taken);
         }
-        let Some((_, at)) = best else { break };
-        let taken = scored.remove(at);
-        if let Some(author) = &taken.1.author {
-            *authors.entry(author).or_default() += 1;
-        }
-        if let Some((main, _)) = taken.1.interests.first() {
-            *interests.entry(*main).or_default() += 1;
-        }
-        chosen.push(taken);
+        firsts.extend(group.first(main));
     }
     chosen
+}
+
+/// Items of one main interest, the highest score first, each with its place among all.
+#[derive(Default)]
+struct Alike<'a> {
+    left: VecDeque<(usize, (u32, &'a Item, Parts))>,
+    chosen: u64,
+}
+
+impl Alike<'_> {
+    /// What its first is worth, after what was chosen; items of no interest are like no other.
+    fn first(&self, main: Option<Interest>) -> Option<(u64, Reverse<usize>, Option<Interest>)> {
+        let (place, (_, _, parts)) = self.left.front()?;
+        let less = if main.is_some() { ALIKE * self.chosen } else { 0 };
+        Some((parts.total() * 100 / (100 + less), Reverse(*place), main))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ranking::item::Surface;
+    use crate::reading::Weight;
+    use proptest::prelude::*;
+
+    fn item(author: u8, interest: u8) -> Item {
+        Item {
+            id: String::new(),
+            surface: Surface::Posts,
+            title: String::new(),
+            language: None,
+            regions: std::collections::BTreeSet::new(),
+            place: None,
+            author: (author < 6).then(|| format!("a{author}")),
+            friends_only: false,
+            quality: 0,
+            created: jiff::Timestamp::UNIX_EPOCH,
+            campaign: None,
+            interests: (interest < 5)
+                .then(|| (Interest(interest.into()), Weight(1)))
+                .into_iter()
+                .collect(),
+        }
+    }
+
+    proptest! {
+        /// The same as going through all that is left, each time.
+        #[test]
+        fn it_is_the_greedy_choice(
+            items in prop::collection::vec((0u8..12, 0u8..7, 0u64..40), 0..60), k in 0usize..40,
+        ) {
+            let made: Vec<(Item, u64)> = items.iter().map(|(a, i, q)| (item(*a, *i), *q)).collect();
+            let scored: Vec<(u32, &Item, Parts)> = (0..).zip(&made)
+                .map(|(n, (item, quality))| (n, item, Parts { quality: *quality, ..Parts::default() }))
+                .collect();
+            let found: Vec<u32> = choose(scored.clone(), k).iter().map(|(n, ..)| *n).collect();
+            let mut left = scored;
+            left.sort_by_key(|(n, _, parts)| (Reverse(parts.total()), *n));
+            let mut chosen: Vec<(u32, &Item, Parts)> = Vec::new();
+            while chosen.len() < k {
+                let of = |author: &Option<String>| chosen.iter().filter(|c| author.is_some() && c.1.author == *author).count();
+                let alike = |item: &Item| chosen.iter()
+                    .filter(|c| !item.interests.is_empty() && c.1.interests.first() == item.interests.first()).count();
+                let mut best: Option<(u64, usize)> = None;
+                for (at, (_, item, parts)) in left.iter().enumerate() {
+                    let value = parts.total() * 100 / (100 + ALIKE * alike(item) as u64);
+                    if of(&item.author) < PER_AUTHOR && best.is_none_or(|(highest, _)| value > highest) {
+                        best = Some((value, at));
+                    }
+                }
+                let Some((_, at)) = best else { break };
+                chosen.push(left.remove(at));
+            }
+            prop_assert_eq!(found, chosen.iter().map(|(n, ..)| *n).collect::<Vec<_>>());
+        }
+    }
 }

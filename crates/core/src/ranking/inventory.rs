@@ -154,23 +154,26 @@ impl Inventory {
         let mut nearest: Vec<(u32, &Item)> = Vec::new();
         for part in self.parts(surface) {
             let listed = cells.clone().filter_map(|cell| part.shelf.cells.get(&cell)).flatten();
-            // Kilometres, and below them the number, which is in the order of the ids.
-            let key = |(there, number): &(Place, u32)| {
-                u64::from(place.kilometres(*there)) << 32 | u64::from(*number)
-            };
-            let mut keys: Vec<u64> = listed.map(key).collect();
+            let mut rest: Vec<(u64, u32)> =
+                listed.map(|(there, number)| (place.square_metres(*there), *number)).collect();
             // In a city there are many: only as many are put in order as are needed.
-            let (mut rest, mut some, mut found) = (&mut keys[..], 2 * most, 0);
+            let (mut some, mut found) = (2 * most, 0);
             while found < most && !rest.is_empty() {
-                some = some.min(rest.len());
-                if some < rest.len() {
-                    rest.select_nth_unstable(some);
-                }
-                let (front, tail) = rest.split_at_mut(some);
+                let last = some.min(rest.len()) - 1;
+                let (_, (square, _), _) = rest.select_nth_unstable(last);
+                let limit = (square.isqrt() / 1000 + 1) * 1000;
+                let (front, tail): (Vec<_>, Vec<_>) =
+                    rest.into_iter().partition(|(square, _)| *square < limit * limit);
+                let kilometres = |square: u64| (square.isqrt() / 1000) as u32;
+                // Numbers are in the order of the ids.
+                let mut front: Vec<(u32, u32)> = front
+                    .into_iter()
+                    .map(|(square, number)| (kilometres(square), number))
+                    .collect();
                 front.sort_unstable();
-                let accepted = front.iter().filter_map(|key| {
-                    let item = part.there(*key as u32).filter(|item| accept(item))?;
-                    Some(((*key >> 32) as u32, item))
+                let accepted = front.into_iter().filter_map(|(far, number)| {
+                    let item = part.there(number).filter(|item| accept(item))?;
+                    Some((far, item))
                 });
                 let before = nearest.len();
                 nearest.extend(accepted.take(most - found));
