@@ -2,9 +2,8 @@
 
 use super::item::Item;
 use super::score::Parts;
-use crate::taxonomy::Interest;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap};
 
 /// Items of one author in a slate.
 const PER_AUTHOR: usize = 2;
@@ -20,45 +19,37 @@ const ALIKE: u64 = 20;
 /// ever compared.
 pub fn choose(mut scored: Vec<(u32, &Item, Parts)>, k: usize) -> Vec<(u32, &Item, Parts)> {
     scored.sort_by(|a, b| b.2.total().cmp(&a.2.total()).then(a.0.cmp(&b.0)));
-    let mut alike: BTreeMap<Option<Interest>, Alike<'_>> = BTreeMap::new();
-    for (place, one) in scored.into_iter().enumerate() {
-        let main = one.1.interests.first().map(|(main, _)| *main);
-        alike.entry(main).or_default().left.push_back((place, one));
+    // Lists of what has the same main interest, in the order of the scores; the first list is of
+    // items of none, which are like no other.
+    let list = |item: &Item| item.interests.first().map_or(0, |(main, _)| usize::from(main.0) + 1);
+    let lists = scored.iter().map(|(_, item, _)| list(item) + 1).max().unwrap_or(0);
+    let mut first = vec![None; lists];
+    let mut next = vec![None; scored.len()];
+    for (place, (_, item, _)) in scored.iter().enumerate().rev() {
+        next[place] = first[list(item)].replace(place);
     }
-    // By what it is worth now; of equals, the one that scores higher, then the lower number.
-    let mut firsts: BinaryHeap<(u64, Reverse<usize>, Option<Interest>)> =
-        alike.iter().filter_map(|(main, group)| group.first(*main)).collect();
-    let mut chosen = Vec::with_capacity(k.min(firsts.len()));
+    let mut taken = vec![0; lists];
+    let totals: Vec<u64> = scored.iter().map(|(_, _, parts)| parts.total()).collect();
+    let worth = |place: usize, taken: u64| totals[place] * 100 / (100 + ALIKE * taken);
+    // By what the first of a list is worth now; of equals, by its place.
+    let mut firsts: BinaryHeap<(u64, Reverse<usize>)> =
+        first.into_iter().flatten().map(|place| (worth(place, 0), Reverse(place))).collect();
+    let mut left: Vec<Option<(u32, &Item, Parts)>> = scored.into_iter().map(Some).collect();
+    let mut chosen = Vec::with_capacity(k.min(left.len()));
     let mut authors: BTreeMap<&str, usize> = BTreeMap::new();
     while chosen.len() < k {
-        let Some((_, _, main)) = firsts.pop() else { break };
-        let Some(group) = alike.get_mut(&main) else { continue };
-        let Some((_, taken)) = group.left.pop_front() else { continue };
-        let count = taken.1.author.as_deref().map(|author| authors.entry(author).or_default());
+        let Some((_, Reverse(place))) = firsts.pop() else { break };
+        let Some(one) = left[place].take() else { continue };
+        let list = list(one.1);
+        let count = one.1.author.as_deref().map(|author| authors.entry(author).or_default());
         if count.as_ref().is_none_or(|count| **count < PER_AUTHOR) {
             count.into_iter().for_each(|count| *count += 1);
-            group.chosen += 1;
-            chosen.push(taken);
+            taken[list] += u64::from(list > 0);
+            chosen.push(one);
         }
-        firsts.extend(group.first(main));
+        firsts.extend(next[place].map(|place| (worth(place, taken[list]), Reverse(place))));
     }
     chosen
-}
-
-/// Items of one main interest, the highest score first, each with its place among all.
-#[derive(Default)]
-struct Alike<'a> {
-    left: VecDeque<(usize, (u32, &'a Item, Parts))>,
-    chosen: u64,
-}
-
-impl Alike<'_> {
-    /// What its first is worth, after what was chosen; items of no interest are like no other.
-    fn first(&self, main: Option<Interest>) -> Option<(u64, Reverse<usize>, Option<Interest>)> {
-        let (place, (_, _, parts)) = self.left.front()?;
-        let less = if main.is_some() { ALIKE * self.chosen } else { 0 };
-        Some((parts.total() * 100 / (100 + less), Reverse(*place), main))
-    }
 }
 
 #[cfg(test)]
@@ -66,6 +57,7 @@ mod tests {
     use super::*;
     use crate::ranking::item::Surface;
     use crate::reading::Weight;
+    use crate::taxonomy::Interest;
     use proptest::prelude::*;
 
     fn item(author: u8, interest: u8) -> Item {
