@@ -44,12 +44,12 @@ fn tile<const R: usize, const C: usize>(
             }
         }
     }
-    for r in 0..R {
+    for (r, totals) in totals.iter().enumerate() {
         let mut found = [0i32; SIDE];
-        for q in 0..4 {
+        for (found, total) in found.as_chunks_mut::<4>().0.iter_mut().zip(totals) {
             let mut halves = [0i32; 8];
-            _mm256_storeu_si256(&mut halves, totals[r][q]);
-            for (found, halves) in found[q * 4..].iter_mut().zip(halves.as_chunks::<2>().0) {
+            _mm256_storeu_si256(&mut halves, *total);
+            for (found, halves) in found.iter_mut().zip(halves.as_chunks::<2>().0) {
                 *found = halves[0] + halves[1];
             }
         }

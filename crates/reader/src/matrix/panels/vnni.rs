@@ -44,10 +44,10 @@ fn tile<const R: usize, const C: usize>(
             }
         }
     }
-    for r in 0..R {
-        for c in 0..C {
+    for (r, totals) in totals.iter().enumerate() {
+        for (c, total) in totals.iter().enumerate() {
             let mut found = [0i32; SIDE];
-            _mm512_storeu_si512(&mut found, totals[r][c]);
+            _mm512_storeu_si512(&mut found, *total);
             put(sums, r * outputs + c * SIDE, left - c * SIDE, found);
         }
     }
