@@ -58,6 +58,9 @@ pub struct Store {
     taxonomy: Arc<Taxonomy>,
 }
 
+const NOTE: &str = "INSERT INTO meta (name, value) VALUES ($1, $2) \
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+
 impl Store {
     /// Opens a store, and makes its tables when it is new. `location` is a file's path or a
     /// `postgres://` URL.
@@ -138,11 +141,7 @@ impl Store {
 
     /// Keeps a note.
     pub fn set_note(&mut self, name: &str, value: &str) -> Result<(), StoreError> {
-        self.engine.execute(
-            "INSERT INTO meta (name, value) VALUES ($1, $2) \
-             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            &[name.into(), value.into()],
-        )?;
+        self.engine.execute(NOTE, &[name.into(), value.into()])?;
         Ok(())
     }
 
@@ -153,11 +152,7 @@ impl Store {
             engine.execute("UPDATE meta SET value = value WHERE name = $1", &[name.into()])?;
             let rows = engine.query("SELECT value FROM meta WHERE name = $1", &[name.into()])?;
             let before = rows.first().map(|row| row.text(0).map(str::to_owned)).transpose()?;
-            engine.execute(
-                "INSERT INTO meta (name, value) VALUES ($1, $2) \
-                 ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                &[name.into(), value.into()],
-            )?;
+            engine.execute(NOTE, &[name.into(), value.into()])?;
             Ok(before)
         })
     }
