@@ -8,7 +8,7 @@
 use super::exclude::facets;
 use super::index::{Entry, Facets, Index, Term};
 use super::item::{Item, Surface};
-use super::place::Place;
+use super::place::{Place, whole_kilometres};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -161,14 +161,13 @@ impl Inventory {
             while found < most && !rest.is_empty() {
                 let last = some.min(rest.len()) - 1;
                 let (_, (square, _), _) = rest.select_nth_unstable(last);
-                let limit = (square.isqrt() / 1000 + 1) * 1000;
+                let limit = (u64::from(whole_kilometres(*square)) + 1) * 1000;
                 let (front, tail): (Vec<_>, Vec<_>) =
                     rest.into_iter().partition(|(square, _)| *square < limit * limit);
-                let kilometres = |square: u64| (square.isqrt() / 1000) as u32;
                 // Numbers are in the order of the ids.
                 let mut front: Vec<(u32, u32)> = front
                     .into_iter()
-                    .map(|(square, number)| (kilometres(square), number))
+                    .map(|(square, number)| (whole_kilometres(square), number))
                     .collect();
                 front.sort_unstable();
                 let accepted = front.into_iter().filter_map(|(far, number)| {

@@ -23,7 +23,7 @@ impl Place {
 
     /// Kilometres to another place, rounded down.
     pub fn kilometres(self, other: Self) -> u32 {
-        u32::try_from(self.square_metres(other).isqrt() / 1000).unwrap_or(u32::MAX)
+        whole_kilometres(self.square_metres(other))
     }
 
     /// The square of the metres to another place. Equirectangular, with Bhaskara's cosine (7th
@@ -48,6 +48,11 @@ impl Place {
         let whole = |millionths: i32| (i64::from(millionths)).div_euclid(DEGREE) as i16;
         (whole(self.latitude), whole(self.longitude))
     }
+}
+
+/// The kilometres of a square of metres, rounded down.
+pub fn whole_kilometres(square_metres: u64) -> u32 {
+    u32::try_from(square_metres.isqrt() / 1000).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
