@@ -1,7 +1,7 @@
 //! What is said of campaigns beside their ads, and what came of them.
 
 use crate::codec::{tag, time};
-use crate::inventory::Shown;
+use crate::inventory::{Shown, charge};
 use crate::{Store, StoreError};
 use std::collections::BTreeMap;
 
@@ -47,16 +47,8 @@ impl Store {
                         time(click.at),
                     ],
                 )?;
-                if let Some((campaign, micros)) = &click.charge {
-                    let micros = i64::try_from(*micros).unwrap_or(i64::MAX);
-                    engine.execute(
-                        "INSERT INTO charge (slot, campaign, micros, at) \
-                         VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-                        &[tag(click.slot), campaign.as_str().into(), micros.into(), time(click.at)],
-                    )?;
-                }
             }
-            Ok(())
+            charge(engine, clicks)
         })
     }
 

@@ -1,12 +1,15 @@
 //! Items, what was shown, and what is owed for it.
 
 use crate::codec::{tag, time};
+use crate::engine::Engine;
 use crate::{Store, StoreError};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use tactful_core::chat::Tag;
 use tactful_core::reading::{Stage, Weight};
 use tactful_core::taxonomy::Interest;
+
+const MICROSECONDS_A_DAY: i64 = 86_400_000_000;
 
 /// What the model found in an item's text.
 pub type Found = Vec<(Interest, Weight, Stage)>;
@@ -129,16 +132,8 @@ impl Store {
                         time(slot.at),
                     ],
                 )?;
-                if let Some((campaign, micros)) = &slot.charge {
-                    let micros = i64::try_from(*micros).unwrap_or(i64::MAX);
-                    engine.execute(
-                        "INSERT INTO charge (slot, campaign, micros, at) \
-                         VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-                        &[tag(slot.slot), campaign.as_str().into(), micros.into(), time(slot.at)],
-                    )?;
-                }
             }
-            Ok(())
+            charge(engine, slots)
         })
     }
 
@@ -170,7 +165,7 @@ impl Store {
     /// When the engine refuses.
     pub fn spent(&mut self) -> Result<BTreeMap<String, u64>, StoreError> {
         let rows = self.engine.query(
-            "SELECT campaign, CAST(sum(micros) AS BIGINT) FROM charge GROUP BY campaign",
+            "SELECT campaign, CAST(sum(micros) AS BIGINT) FROM spent GROUP BY campaign",
             &[],
         )?;
         rows.iter()
@@ -194,4 +189,29 @@ impl Store {
             })
             .collect()
     }
+}
+
+/// Charges what slots owe that were not charged before: in the order of the campaigns, so that two
+/// writers do not wait for each other.
+pub(crate) fn charge(engine: &mut Engine, slots: &[Shown]) -> Result<(), StoreError> {
+    let mut owed: Vec<(&Shown, &(String, u64))> =
+        slots.iter().filter_map(|slot| Some((slot, slot.charge.as_ref()?))).collect();
+    owed.sort_by_key(|(_, (campaign, _))| campaign);
+    for (slot, (campaign, micros)) in owed {
+        let micros = i64::try_from(*micros).unwrap_or(i64::MAX);
+        let new = engine.execute(
+            "INSERT INTO charge (slot, campaign, micros, at) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT DO NOTHING",
+            &[tag(slot.slot), campaign.as_str().into(), micros.into(), time(slot.at)],
+        )?;
+        if new > 0 {
+            let day = slot.at.as_microsecond() / MICROSECONDS_A_DAY;
+            engine.execute(
+                "INSERT INTO spent (campaign, day, micros) VALUES ($1, $2, $3) \
+                 ON CONFLICT (campaign, day) DO UPDATE SET micros = spent.micros + excluded.micros",
+                &[campaign.as_str().into(), day.into(), micros.into()],
+            )?;
+        }
+    }
+    Ok(())
 }

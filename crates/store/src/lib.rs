@@ -47,9 +47,10 @@ pub const ROWS_PER_ACCOUNT: usize = 1024;
 
 /// The steps from an empty store to the schema of this version, which is as many steps. A store
 /// that an earlier version made is brought up when it is opened.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../migrations/0001_facts.sql"),
     include_str!("../migrations/0002_notices_and_campaigns.sql"),
+    include_str!("../migrations/0003_spent.sql"),
 ];
 
 /// An open store. Every thread opens its own.

@@ -87,11 +87,9 @@ impl Store {
     /// # Errors
     /// When the engine refuses.
     pub fn spent_by_day(&mut self) -> Result<BTreeMap<String, Vec<(i64, u64)>>, StoreError> {
-        let rows = self.engine.query(
-            "SELECT campaign, at / 86400000000, CAST(sum(micros) AS BIGINT) FROM charge \
-             GROUP BY 1, 2 ORDER BY 1, 2",
-            &[],
-        )?;
+        let rows = self
+            .engine
+            .query("SELECT campaign, day, micros FROM spent ORDER BY campaign, day", &[])?;
         let mut spent: BTreeMap<String, Vec<(i64, u64)>> = BTreeMap::new();
         for row in &rows {
             let day = (row.integer(1)?, row.integer(2)?.unsigned_abs());

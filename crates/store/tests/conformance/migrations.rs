@@ -12,6 +12,9 @@ fn made_by(schema: &str, folder: &std::path::Path) -> String {
     connection.execute_batch(FIRST).unwrap();
     let insert = "INSERT INTO meta (name, value) VALUES ('schema', ?1), ('policy', 'kept')";
     connection.execute(insert, [schema]).unwrap();
+    let charges = "INSERT INTO charge (slot, campaign, micros, at) VALUES ('a', 'c', 40, 1), \
+        ('b', 'c', 2, 2), ('c', 'c', 5, 86400000001)";
+    connection.execute_batch(charges).unwrap();
     location
 }
 
@@ -22,10 +25,11 @@ fn an_earlier_store_is_brought_up_and_a_later_one_refused() {
     let mut store = Store::open(&location, taxonomy()).unwrap();
     assert_eq!(store.note("policy").unwrap().as_deref(), Some("kept"));
     assert!(store.columns().unwrap().contains_key("delivery"));
+    assert_eq!(store.spent_by_day().unwrap()["c"], [(0, 42), (1, 5)]);
     // Once more: there is nothing left to do.
     let mut store = Store::open(&location, taxonomy()).unwrap();
-    assert_eq!(store.note("schema").unwrap().as_deref(), Some("2"));
-    for schema in ["3", "x"] {
+    assert_eq!(store.note("schema").unwrap().as_deref(), Some("3"));
+    for schema in ["4", "x"] {
         let folder = tempfile::tempdir().unwrap();
         let refused = Store::open(&made_by(schema, folder.path()), taxonomy());
         assert!(refused.err().unwrap().to_string().contains(schema));
