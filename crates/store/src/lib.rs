@@ -12,6 +12,7 @@ pub mod inventory;
 pub mod overview;
 mod campaigns;
 pub mod notices;
+mod restoring;
 mod upkeep;
 
 use engine::{Engine, Postgresql, Sqlite};

@@ -1,6 +1,7 @@
 //! Backup while the server runs, and restore. The key is no part of it: it is kept apart.
 
 use crate::data::Data;
+use crate::identity::key_beside;
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 
@@ -27,11 +28,13 @@ pub fn back_up(data: &mut Data, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Puts a backup into a data folder that holds none, and looks at all of it.
+/// Puts a backup into a data folder that holds none, and looks at all of it. What people deleted and
+/// chose after the backup holds again when the folder where they did, `later`, is still there.
 ///
 /// # Errors
-/// When there is data already, the backup is damaged, or the key is another one.
-pub fn restore(from: &Path, folder: &Path, key: Option<&Path>) -> Result<()> {
+/// When there is data already, the backup or `later` is damaged, or the key is another one; nothing is
+/// restored then.
+pub fn restore(from: &Path, folder: &Path, key: Option<&Path>, later: Option<&Path>) -> Result<()> {
     let (source, file) = (from.join(FILE), folder.join(FILE));
     if file.exists() {
         bail!("there is data in {} already; move it away first", folder.display());
@@ -39,10 +42,22 @@ pub fn restore(from: &Path, folder: &Path, key: Option<&Path>) -> Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     std::fs::copy(&source, &file)
         .with_context(|| format!("cannot copy the backup {}", source.display()))?;
-    let checked =
-        Data::open(folder, key, None, false).and_then(|mut data| Ok(data.store.check()?));
-    if checked.is_err() {
+    let restored = check(folder, key, later);
+    if restored.is_err() {
         std::fs::remove_file(&file)?;
     }
-    checked
+    restored
+}
+
+fn check(folder: &Path, key: Option<&Path>, later: Option<&Path>) -> Result<()> {
+    let mut data = Data::open(folder, key, None, false)?;
+    data.store.check()?;
+    if let Some(later) = later {
+        // Opened first: of an earlier version, it is brought up; of another key, it is refused.
+        let key = key.map_or_else(|| key_beside(folder), Path::to_path_buf);
+        let mut other = Data::open(later, Some(&key), None, false)?;
+        other.store.check()?;
+        data.store.take_over(&other.location)?;
+    }
+    Ok(())
 }

@@ -185,6 +185,10 @@ enum Command {
     Restore {
         /// The folder of the backup.
         from: PathBuf,
+        /// The folder that held the data until now: what people deleted and chose there since the
+        /// backup holds again.
+        #[arg(long, value_name = "FOLDER")]
+        deleted_in: Option<PathBuf>,
         #[command(flatten)]
         place: DataArgs,
     },
@@ -495,14 +499,17 @@ fn run(cli: Cli) -> Result<ExitCode> {
             writeln!(out, "backed up into {}; the key is kept apart", to.display())?;
             ExitCode::SUCCESS
         }
-        Command::Restore { from, place } => {
-            backup::restore(&from, &place.folder, place.key.as_deref())?;
-            writeln!(
-                out,
-                "restored into {}; what was deleted since the backup is there again until its \
-                 deletions are taken in once more (tactful ingest)",
-                place.folder.display()
-            )?;
+        Command::Restore { from, deleted_in, place } => {
+            let later = deleted_in.as_deref();
+            backup::restore(&from, &place.folder, place.key.as_deref(), later)?;
+            let since = match later {
+                Some(_) => "what was deleted and chosen since the backup holds",
+                None => {
+                    "what was deleted since the backup is there again until its deletions are \
+                     taken in once more (tactful ingest, or restore --deleted-in)"
+                }
+            };
+            writeln!(out, "restored into {}; {since}", place.folder.display())?;
             ExitCode::SUCCESS
         }
         Command::Sweep { at, place, output } => {

@@ -283,3 +283,43 @@ fn a_note_is_swapped_for_the_one_before() {
         assert_eq!(store.note("when").unwrap().as_deref(), Some("second"));
     });
 }
+
+/// A backup, and the store as it went on: what was taken back there goes here too.
+#[test]
+fn what_was_taken_back_after_a_backup_is_taken_back_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let location = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let taxonomy = crate::engines::taxonomy;
+    let mut later = Store::open(&location("later"), taxonomy()).unwrap();
+    let fact = AccountFact { at: at(0), ..AccountFact::default() };
+    let facts = [1, 2].map(|n| (account(n), name("whatsapp"), fact.clone()));
+    later.commit(&Batch { facts: facts.to_vec(), ..Batch::default() }, &policy()).unwrap();
+    let kept = [row(account(1), 1, 0, 9, 0), row(account(1), 5, 3, 12, 0)];
+    let gone = [
+        row(account(1), 2, 1, 9, 0),  // Its interest.
+        row(account(1), 3, 2, 10, 0), // Its conversation was shut.
+        row(account(1), 4, 2, 40, 0), // Its conversation was deleted.
+        row(account(2), 1, 0, 9, 0),  // Its account.
+    ];
+    rows(&mut later, [&kept[..], &gone[..]].concat());
+    later.back_up(&location("backup")).unwrap();
+    let choices = vec![(account(1), at(2), Wish::Out)];
+    let deletions = vec![
+        (account(1), Deletion::Interest(Interest(1)), at(3)),
+        (account(1), Deletion::Conversation(Tag(40)), at(3)),
+        (account(2), Deletion::Account, at(3)),
+    ];
+    let seals = vec![Seal { account: account(1), conversation: Tag(10), expires: at(9) }];
+    let since = Batch { choices: choices.clone(), deletions, seals, ..Batch::default() };
+    later.commit(&since, &policy()).unwrap();
+    let mut restored = Store::open(&location("backup"), taxonomy()).unwrap();
+    assert_eq!(restored.rows(account(1)).unwrap().len(), 5);
+    restored.take_over(&location("later")).unwrap();
+    assert_eq!(restored.rows(account(1)).unwrap(), kept);
+    assert_eq!(restored.history(account(1)).unwrap().choices, [(at(2), Wish::Out)]);
+    assert!(restored.rows(account(2)).unwrap().is_empty());
+    assert_eq!(restored.accounts().unwrap(), [account(1)].into());
+    // And what comes late stays out.
+    rows(&mut restored, gone.to_vec());
+    assert_eq!(restored.rows(account(1)).unwrap(), kept);
+}

@@ -63,9 +63,11 @@ fn no_column_is_for_words_names_or_outside_ids() {
 #[test]
 fn every_table_with_an_account_is_named_by_the_deletion() {
     let source = include_str!("../../src/commit.rs");
+    let restoring = include_str!("../../src/restoring.rs");
     for (table, columns) in register() {
         if columns.get("account").is_some_and(|column| column.erased) {
             assert!(source.contains(&format!("DELETE FROM {table} WHERE")), "{table}");
+            assert!(restoring.contains(&format!("DELETE FROM {table} AS")), "{table}");
         }
     }
 }

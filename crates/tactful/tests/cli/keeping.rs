@@ -24,8 +24,13 @@ fn a_backup_of_a_running_server_is_restored_whole() {
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     assert!(String::from_utf8_lossy(&done.stdout).contains("deleted since"));
     assert_eq!(place.interests("whatsapp:1", NOW), ["outdoors.hiking"]);
-    // A damaged one is not taken.
+    // Where the data still is in which the person deleted it, it stays deleted.
     std::fs::rename(place.path("data"), place.path("again")).unwrap();
+    let done = place.run(&["restore", "kept", "--deleted-in", "lost"]);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    assert!(place.interests("whatsapp:1", NOW).is_empty());
+    std::fs::rename(place.path("data"), place.path("once more")).unwrap();
+    // A damaged one is not taken.
     let file = place.path("kept").join("tactful.sqlite");
     let mut bytes = std::fs::read(&file).unwrap();
     let middle = bytes.len() / 2;
