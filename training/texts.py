@@ -18,6 +18,11 @@ LEFT_OUT = ("covid-q", "crows-pairs", "sgd", "xsid", "hint3", "cooking-stackexch
             "multilingual-hatecheck", "kosbi")
 
 
+# As `crates/reader/src/model.rs` has them: a turn of fewer words is also judged together with the two messages before it, of
+# which so many characters count.
+LEANS_ON_CONTEXT, OF_EACH_BEFORE = 6, 240
+
+
 def leaves():
     """The leaves in the order of the file: (id, name, description without what belongs elsewhere)."""
     rows = []
@@ -83,18 +88,38 @@ def held_out_languages():
             for row in jsonl(HERE / "held-out" / "prompts.jsonl")]
 
 
+def joined(turns, at):
+    """A turn together with the two messages before it."""
+    before = [t["text"][:OF_EACH_BEFORE] for t in turns[max(0, at - 2):at]]
+    return "\n".join([*before, turns[at]["text"]])
+
+
+def short_turns():
+    """The person's short turns of the real chats, each with what came before: (id of the chat # place of the turn, text)."""
+    for r in jsonl(DATA / "chats.jsonl.gz"):
+        if not r["source"].startswith(LEFT_OUT):
+            for at, turn in enumerate(r["turns"]):
+                if at and turn["role"] == "user" and len(turn["text"].split()) < LEANS_ON_CONTEXT:
+                    yield f"{r['id']}#{at}", joined(r["turns"], at)
+
+
 def labelled():
-    """Real prompts that were labelled by reading: ids here, texts in the shared pool."""
+    """Real prompts and short turns that were labelled by reading: ids here, texts in the shared pool."""
     labels = {}
     for path in sorted((HERE / "labels").glob("*.jsonl")):
         for row in jsonl(path):
             labels[row["id"]] = row
-    for row in jsonl(DATA / "prompts.jsonl.gz"):
-        label = labels.get(row["id"])
-        if label:
-            yield {"text": row["text"], "id": row["id"], "subjects": set(label["sensitive"]),
-                   "interests": label["interests"], "also": label.get("also", []), "source": "labelled",
-                   "language": row["lang"][:2]}
+
+    def row(id_, text, language, source):
+        label = labels[id_]
+        return {"text": text, "id": id_, "subjects": set(label["sensitive"]), "interests": label["interests"],
+                "also": label.get("also", []), "source": source, "language": language}
+    for r in jsonl(DATA / "prompts.jsonl.gz"):
+        if r["id"] in labels:
+            yield row(r["id"], r["text"], r["lang"][:2], "labelled")
+    for id_, text in short_turns():
+        if id_ in labels:
+            yield row(id_, text, "en", "labelled_together")
 
 
 def sample(rows, count, rng):
@@ -125,6 +150,8 @@ def unlabelled(rng):
         yield row(r["text"], "intent_rest", r["lang"])
     for r in sample(jsonl(DATA / "inventory_pool.jsonl.gz"), 15000, rng):
         yield row(r["title"], "inventory_rest")
+    for _, text in sample(short_turns(), 15000, rng):
+        yield row(text, "together") | {"text": text}
 
 
 def all_texts():

@@ -20,7 +20,7 @@ import texts
 
 HELD_OUT = 8
 # Of the texts that nobody labelled, how many the teacher is asked about, by source.
-ASKED = {"prompts": 21000, "chats": 10000, "hard_negative_rest": 4000, "sensitive_pool_rest": 6000}
+ASKED = {"prompts": 21000, "chats": 30000, "together": 10000, "hard_negative_rest": 7000, "sensitive_pool_rest": 20000}
 STAGES = ["curious", "doing", "buying", "dislike"]
 
 
@@ -63,7 +63,7 @@ def prepare(work):
             "subjects": np.array([[s in (r["subjects"] or ()) for s in texts.SUBJECTS] for r in rows], np.float32),
             "leaves": leaves, "also": also,
             "stages": np.array([STAGES.index(r["stage"]) if r.get("stage") else -1 for r in rows]),
-            "told": np.array([r["source"] in ("labelled", "authored") for r in rows]),
+            "told": np.array([r["source"] in ("labelled", "labelled_together", "authored") for r in rows]),
             "stage_count": len(STAGES),
         },
         "held_out": np.array([int(hashlib.sha256(texts.bare(r["text"]).encode()).hexdigest(), 16) % HELD_OUT == 0
