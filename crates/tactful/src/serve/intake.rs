@@ -1,8 +1,7 @@
-//! Events in: a bounded queue, a thread that judges what has come together, and one that commits it.
+//! Events in: a bounded queue, one writer, commits of whatever has come together.
 //!
-//! A request is answered once its rows are durable. What is known of the accounts is committed
-//! before what was said and done is judged, as in a log. While turns are being committed the next
-//! ones are judged: the disk's time is not the processor's.
+//! A request is answered once its rows are durable. What is known of the accounts is written
+//! before what was said and done is judged, as in a log.
 
 use crate::events::{Event, Line};
 use crate::identity::Keyring;
@@ -25,9 +24,6 @@ const WAITING: usize = 256;
 
 /// Events that are committed together, at most.
 const TOGETHER: usize = 4096;
-
-/// Commits that may wait for the one before.
-const COMMITS: usize = 1;
 
 /// What became of one event, for who sent it: `used`, `known`, a refusal's code, `not_used`, or
 /// what was wrong with it.
@@ -61,9 +57,9 @@ pub enum Refused {
     Failed(String),
 }
 
-/// What the intake works with.
+/// What the writer works with.
 pub struct Writer {
-    /// The store of the thread that commits.
+    /// Its own store.
     pub store: Store,
     /// One more for each thread that judges.
     pub judges: Vec<Store>,
@@ -80,19 +76,10 @@ pub struct Writer {
 }
 
 impl Intake {
-    /// Starts the threads. They end when every `Intake` is dropped and the queue is empty.
+    /// Starts the writer. It ends when every `Intake` is dropped and the queue is empty.
     pub fn start(writer: Writer) -> (Self, std::thread::JoinHandle<()>) {
         let (queue, jobs) = sync_channel(WAITING);
-        let (to_commit, judged) = sync_channel(COMMITS);
-        let Writer { store, judges, keyring, taxonomy, policy, model, count } = writer;
-        let committer = Committer { store, count };
-        let judge = Judge { judges, keyring, taxonomy, policy, model, to_commit };
-        let thread = std::thread::spawn(move || {
-            std::thread::scope(|scope| {
-                scope.spawn(move || committer.run(&judged));
-                judge.run(&jobs);
-            });
-        });
+        let thread = std::thread::spawn(move || writer.run(&jobs));
         (Self { queue }, thread)
     }
 
@@ -114,41 +101,7 @@ impl Intake {
     }
 }
 
-/// Who waits for the outcomes of so many events.
-type Asked = (usize, oneshot::Sender<Result<Vec<Ended>, StoreError>>);
-
-/// What the thread that commits is given, in this order.
-enum Commit {
-    /// What is known of accounts; answered once it is durable.
-    Known(Box<Batch>, Arc<Policy>, SyncSender<Result<(), StoreError>>),
-    /// What was judged, and who waits for it.
-    Said(Vec<(usize, Judged)>, Vec<Ended>, Arc<Policy>, Vec<Asked>),
-}
-
-/// Judges what comes.
-struct Judge {
-    judges: Vec<Store>,
-    keyring: Keyring,
-    taxonomy: Arc<Taxonomy>,
-    policy: Arc<arc_swap::ArcSwap<Policy>>,
-    model: Arc<Model>,
-    to_commit: SyncSender<Commit>,
-}
-
-/// Commits what was judged.
-struct Committer {
-    store: Store,
-    count: Box<dyn Fn(&'static str) + Send>,
-}
-
-fn refuse(asked: Vec<Asked>, error: &StoreError) {
-    let message = error.to_string();
-    for (_, answer) in asked {
-        let _ = answer.send(Err(StoreError::Mismatch(message.clone())));
-    }
-}
-
-impl Judge {
+impl Writer {
     fn run(mut self, jobs: &Receiver<Job>) {
         while let Ok(first) = jobs.recv() {
             let mut taken = vec![first];
@@ -159,25 +112,31 @@ impl Judge {
                 events += job.0.len();
                 taken.push(job);
             }
-            let (inputs, mut answers): (Vec<_>, Vec<_>) = taken
+            let (inputs, answers): (Vec<_>, Vec<_>) = taken
                 .into_iter()
                 .map(|(inputs, answer)| {
                     let count = inputs.len();
                     (inputs, (count, answer))
                 })
                 .unzip();
-            if let Err(error) = self.take(inputs.into_iter().flatten(), &mut answers) {
-                refuse(answers, &error);
+            match self.write(inputs.into_iter().flatten()) {
+                Ok(ended) => {
+                    let mut ended = ended.into_iter();
+                    for (count, answer) in answers {
+                        let _ = answer.send(Ok(ended.by_ref().take(count).collect()));
+                    }
+                }
+                Err(error) => {
+                    let message = error.to_string();
+                    for (_, answer) in answers {
+                        let _ = answer.send(Err(StoreError::Mismatch(message.clone())));
+                    }
+                }
             }
         }
     }
 
-    /// Judges events and hands them on; takes the answers when it does.
-    fn take(
-        &mut self,
-        inputs: impl Iterator<Item = Input>,
-        answers: &mut Vec<Asked>,
-    ) -> Result<(), StoreError> {
+    fn write(&mut self, inputs: impl Iterator<Item = Input>) -> Result<Vec<Ended>, StoreError> {
         let policy = self.policy.load_full();
         let mut known = Batch::default();
         let mut ended: Vec<Ended> = Vec::new();
@@ -190,24 +149,44 @@ impl Judge {
                 }
             };
             ended.push(match event {
-                Err(bad) => Err(bad.to_string()),
+                Err(bad) => {
+                    (self.count)("bad_event");
+                    Err(bad.to_string())
+                }
                 Ok(event @ (Event::Turn(_) | Event::Activity(..))) => {
                     said.push((at, event));
                     Ok(NOT_USED)
                 }
-                Ok(event) => Ok(add_known(&mut known, event, &policy)),
+                Ok(event) => {
+                    let code = add_known(&mut known, event, &policy);
+                    (self.count)(code);
+                    Ok(code)
+                }
             });
         }
-        let gone = || StoreError::Mismatch("the thread that commits ended early".to_owned());
-        if said.len() < ended.len() {
-            let (done, durable) = sync_channel(1);
-            let known = Commit::Known(Box::new(known), Arc::clone(&policy), done);
-            self.to_commit.send(known).map_err(|_| gone())?;
-            durable.recv().map_err(|_| gone())??;
-        }
+        self.store.commit(&known, &policy)?;
         let judged = self.judge(said, &policy)?;
-        let said = Commit::Said(judged, ended, policy, std::mem::take(answers));
-        self.to_commit.send(said).map_err(|_| gone())
+        let mut batch = Batch::default();
+        let spoken = judged.iter().flat_map(|(_, judged)| &judged.rows);
+        let spoken: BTreeSet<(Tag, Tag)> =
+            spoken.map(|row| (row.account, row.conversation)).collect();
+        let mut shut = self.store.shut(spoken)?;
+        batch.seals.extend(judged.iter().filter_map(|(_, judged)| judged.seal));
+        shut.extend(batch.seals.iter().map(|seal| seal.conversation));
+        for (at, Judged { code, rows, .. }) in judged {
+            let dropped = rows.first().is_some_and(|row| shut.contains(&row.conversation));
+            let code = if dropped { SHUT } else { code };
+            *batch.counts.entry(code).or_default() += 1;
+            (self.count)(code);
+            if !matches!(code, NOTHING | SHUT) && code != Stop::Sensitive.code() {
+                ended[at] = Ok(code);
+            }
+            if !dropped {
+                batch.contributions.extend(rows);
+            }
+        }
+        self.store.commit(&batch, &policy)?;
+        Ok(ended)
     }
 
     /// Judges what was said and done, on as many threads as there are stores for it.
@@ -251,63 +230,5 @@ impl Judge {
             }
             Ok(all)
         })
-    }
-}
-
-impl Committer {
-    fn run(mut self, judged: &Receiver<Commit>) {
-        while let Ok(next) = judged.recv() {
-            match next {
-                Commit::Known(batch, policy, done) => {
-                    let _ = done.send(self.store.commit(&batch, &policy));
-                }
-                Commit::Said(judged, ended, policy, asked) => {
-                    match self.keep(judged, ended, &policy) {
-                        Ok(ended) => {
-                            let mut ended = ended.into_iter();
-                            for (count, answer) in asked {
-                                let _ = answer.send(Ok(ended.by_ref().take(count).collect()));
-                            }
-                        }
-                        Err(error) => refuse(asked, &error),
-                    }
-                }
-            }
-        }
-    }
-
-    /// Commits what was judged, but for what stands in a conversation that is shut by now.
-    fn keep(
-        &mut self,
-        judged: Vec<(usize, Judged)>,
-        mut ended: Vec<Ended>,
-        policy: &Policy,
-    ) -> Result<Vec<Ended>, StoreError> {
-        let mut batch = Batch::default();
-        let spoken = judged.iter().flat_map(|(_, judged)| &judged.rows);
-        let spoken: BTreeSet<(Tag, Tag)> =
-            spoken.map(|row| (row.account, row.conversation)).collect();
-        let mut shut = self.store.shut(spoken)?;
-        batch.seals.extend(judged.iter().filter_map(|(_, judged)| judged.seal));
-        shut.extend(batch.seals.iter().map(|seal| seal.conversation));
-        let mut said = vec![false; ended.len()];
-        for (at, Judged { code, rows, .. }) in judged {
-            let dropped = rows.first().is_some_and(|row| shut.contains(&row.conversation));
-            let code = if dropped { SHUT } else { code };
-            *batch.counts.entry(code).or_default() += 1;
-            (self.count)(code);
-            said[at] = true;
-            if !matches!(code, NOTHING | SHUT) && code != Stop::Sensitive.code() {
-                ended[at] = Ok(code);
-            }
-            if !dropped {
-                batch.contributions.extend(rows);
-            }
-        }
-        for (ended, _) in ended.iter().zip(said).filter(|(_, said)| !said) {
-            (self.count)(ended.as_ref().map_or("bad_event", |code| code));
-        }
-        self.store.commit(&batch, policy)?;
-        Ok(ended)
     }
 }
