@@ -250,7 +250,7 @@ def write(out, model, quick, step, header, metrics):
         "wide": model.encoder.w["d3"].shape[1], "hashed_steps": list(hashed_steps)})
     vocabulary = (fast.MODEL / "vocab.txt").read_bytes().decode().rstrip("\n").encode()
     encoded = json.dumps(header).encode()
-    body = b"TACTMDL3"
+    body = b"TACTMDL4"
     for counted in (encoded, vocabulary):
         body += struct.pack("<I", len(counted)) + counted
     body += table.tobytes() + hashed.tobytes()
@@ -264,6 +264,7 @@ def write(out, model, quick, step, header, metrics):
     body += layer(quick.hidden, fast.SCALE) + layer(quick.direct, fast.SCALE)
     body += layer(quick.subjects, 1.0) + layer(quick.leaves, 1.0) + layer(quick.stages, 1.0)
     body += layer(model.subjects, judge.SCALE) + layer(model.leaves, judge.SCALE) + layer(model.stages, judge.SCALE)
+    body += layer(model.gist, 1.0)
     body += blake3.blake3(body).digest()
     (out / "tactful.bin").write_bytes(body)
     size = model.encoder.save(out / "encoder.bin")

@@ -47,7 +47,8 @@ def jsonl(path):
 
 def authored():
     """Texts of our own. authored/*.jsonl: text, sensitive, interests, also, stage, lang; authored/*.tsv: subject or
-    `none` or leaf, text; authored/languages/*.tsv: language, subjects or `none`, leaf or `-`, text."""
+    `none` or leaf, text; authored/languages/*.tsv: language, subjects or `none`, leaf, `-` for none or `?` where nobody said,
+    text."""
     known = {id_ for id_, _, _ in leaves()}
     for path in sorted((HERE / "authored").glob("*.jsonl")):
         for row in jsonl(path):
@@ -69,7 +70,7 @@ def authored():
         for line in open(path, encoding="utf-8"):
             language, subjects, leaf, text = line.rstrip("\n").split("\t")
             subjects = set(subjects.split(",")) - {"none"}
-            interests = [leaf] if leaf in known else None if subjects else []
+            interests = [leaf] if leaf in known else None if subjects or leaf == "?" else []
             yield {"text": text, "subjects": subjects, "interests": interests, "source": "authored",
                    "language": language}
 
@@ -106,7 +107,8 @@ def short_turns():
 def labelled():
     """Real prompts and short turns that were labelled by reading: ids here, texts in the shared pool."""
     labels = {}
-    for path in sorted((HERE / "labels").glob("*.jsonl")):
+    # What was judged again later counts: files are numbered in the order in which they were made.
+    for path in sorted((HERE / "labels").glob("*.jsonl"), key=lambda path: int(path.stem.split("-")[-1])):
         for row in jsonl(path):
             labels[row["id"]] = row
 

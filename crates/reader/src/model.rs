@@ -5,7 +5,7 @@
 //! of both are weighed together.
 
 use crate::dislike::is_dislike;
-use crate::encoder::Encoder;
+use crate::encoder::{Encoded, Encoder};
 use crate::fast::{Fast, Glance};
 use crate::heads::{logistic, stage, thousandths};
 use crate::language;
@@ -64,9 +64,6 @@ impl Heard {
         self.touched.contains(&true)
     }
 }
-
-/// The encoder's vector of a text. Wiped on drop.
-type Vector = Zeroizing<Vec<f32>>;
 
 impl Model {
     /// The model that is shipped.
@@ -130,9 +127,9 @@ impl Model {
         lately.insert(*blake3::hash(words.as_bytes()).as_bytes(), heard);
     }
 
-    /// What the firewall hears in a text by itself, what the fast path made of it, and the
-    /// encoder's vector if it was asked.
-    fn hear(&self, words: &str) -> Result<(Heard, Glance, Option<Vector>), Unjudged> {
+    /// What the firewall hears in a text by itself, what the fast path made of it, and the encoder
+    /// if it was asked.
+    fn hear(&self, words: &str) -> Result<(Heard, Glance, Option<Encoded>), Unjudged> {
         let header = &self.weights.header;
         let plain = normal(words);
         let glance = self.fast.glance(&self.weights, &plain);
@@ -146,19 +143,20 @@ impl Model {
                 return Ok((Heard { language, levels, touched }, glance, None));
             }
         }
-        let vector = Zeroizing::new(self.encoder.encode(&plain));
-        let judged = Zeroizing::new(self.weights.judge.subjects.apply(&vector));
+        let encoded = self.encoder.encode(&plain);
+        let judged = Zeroizing::new(self.weights.judge.subjects.apply(&encoded.vector));
         let together = if is_english { &header.english } else { &header.elsewhere };
         let Together { by_judge, by_fast, bias, thresholds } = together;
         let (mut levels, mut touched) = ([Level::default(); 7], [false; 7]);
         for at in 0..7 {
-            let odds = by_judge * judged[at] + by_fast * glance.subjects[at] + bias[at];
+            let judged = judged[at] + encoded.evidence[at];
+            let odds = by_judge * judged + by_fast * glance.subjects[at] + bias[at];
             levels[at] = level(odds);
             touched[at] = odds >= thresholds[at];
         }
         let heard = Heard { language, levels, touched };
         self.remember(words, heard);
-        Ok((heard, glance, Some(vector)))
+        Ok((heard, glance, Some(encoded)))
     }
 
     /// Of the messages before: each of the person's own, and, for a turn that leans on them, the
@@ -201,11 +199,11 @@ impl Model {
         Ok(())
     }
 
-    fn findings(&self, words: &str, glance: &Glance, judged: Option<&Vector>) -> Vec<Finding> {
+    fn findings(&self, words: &str, glance: &Glance, judged: Option<&Encoded>) -> Vec<Finding> {
         let (shape, knows) = (glance.shape, glance.shape.known() >= KNOWN_TO_THE_FAST);
         let (weights, header) = (&self.weights, &self.weights.header);
         let stages = match judged {
-            Some(vector) => weights.judge.stages.apply(vector),
+            Some(encoded) => weights.judge.stages.apply(&encoded.vector),
             None => glance.stages(weights),
         };
         // What somebody says that they do not want raises nothing.
@@ -215,8 +213,10 @@ impl Model {
                 let leaves = Zeroizing::new(glance.leaves(weights));
                 header.fast_leaves.findings(&leaves, shape.runs, stage)
             }
-            Some(vector) => {
-                let mut leaves = Zeroizing::new(weights.judge.leaves.apply(vector));
+            Some(encoded) => {
+                let mut leaves = Zeroizing::new(weights.judge.leaves.apply(&encoded.vector));
+                let gist = Zeroizing::new(weights.gist.apply(&encoded.gist));
+                leaves.iter_mut().zip(gist.iter()).for_each(|(odds, gist)| *odds += gist);
                 if knows {
                     let fast = Zeroizing::new(glance.leaves(weights));
                     for (odds, fast) in leaves.iter_mut().zip(fast.iter()) {
@@ -231,11 +231,11 @@ impl Model {
     }
 
     fn judged(&self, spoken: &Spoken) -> Result<([u8; 2], Judgement), Unjudged> {
-        let (mut heard, glance, vector) = self.hear(spoken.words())?;
+        let (mut heard, glance, encoded) = self.hear(spoken.words())?;
         if !heard.is_touched() {
             self.context(spoken, glance.shape.words < LEANS_ON_CONTEXT, &mut heard)?;
         }
-        let findings = self.findings(spoken.words(), &glance, vector.as_ref());
+        let findings = self.findings(spoken.words(), &glance, encoded.as_ref());
         let Heard { language, levels: subjects, touched } = heard;
         Ok((language, Judgement { subjects, touched, findings }))
     }
