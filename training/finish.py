@@ -14,10 +14,10 @@ import texts
 
 # Of the labelled prompts that touch a subject, the share that the thresholds keep out: of all, and of each subject. Of
 # our own texts in other languages, which are harder than what people type (hints, half of the harmless ones look-alikes).
-RECALL, RECALL_EACH, RECALL_THERE = 0.96, 0.93, 0.94
+RECALL, RECALL_EACH, RECALL_THERE = 0.97, 0.93, 0.94
 # Of what the judge would have stopped, the share that the fast path may let pass unasked; and of what it stops unasked,
 # the share that must be sensitive.
-CLEAR_LOSS, STOP_PRECISION = 0.015, 0.83
+CLEAR_LOSS, STOP_PRECISION = 0.01, 0.83
 # Most texts that show no interest may be given one.
 INVENTED = 0.15
 CANDIDATES, MOST = 4, 3
@@ -169,6 +169,10 @@ def finish(work, out):
                 int(0.12 * (english & ~sensitive).sum())]).mean())
             for name, value in (("fast", greatest), ("judge", j.max(1)), ("both", odds.max(1)))},
     }
+    together = source == "labelled_together"
+    metrics["short_turns"] = {
+        "sensitive": int((together & sensitive).sum()), "recall": float(whole[together & sensitive].mean()),
+        "harmless": int((together & ~sensitive).sum()), "false_alarms": float(whole[together & ~sensitive].mean())}
     ours = (language == "en") & (source == "authored")
     metrics["authored"] = {"recall": float(whole[ours & sensitive].mean()),
                            "false_alarms": float(whole[ours & ~sensitive].mean())}

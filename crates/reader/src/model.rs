@@ -41,6 +41,10 @@ const LEANS_ON_CONTEXT: usize = 6;
 /// Of each message before it, so many characters: a long answer would drown the turn.
 const OF_EACH_BEFORE: usize = 240;
 
+/// Such a turn by itself ("is it safe?") says little: where there is something before it, it touches
+/// a subject by itself only where its log-odds are so far above the threshold.
+const PLAINLY: f32 = 2.0;
+
 /// A loaded model.
 pub struct Model {
     weights: Weights,
@@ -51,17 +55,32 @@ pub struct Model {
     lately: Mutex<HashMap<[u8; 32], Heard>>,
 }
 
+/// A message of the context.
+type Message<'a> = (Role, &'a str);
+
 /// What the firewall hears in one text.
 #[derive(Clone, Copy)]
 struct Heard {
     language: [u8; 2],
     levels: [Level; 7],
     touched: [bool; 7],
+    /// Touched beyond doubt: see [`PLAINLY`].
+    plainly: [bool; 7],
+    /// So short that it leans on what was said before.
+    leans: bool,
 }
 
 impl Heard {
     fn is_touched(&self) -> bool {
         self.touched.contains(&true)
+    }
+
+    fn add(&mut self, other: Self) {
+        for subject in 0..7 {
+            self.levels[subject] = self.levels[subject].max(other.levels[subject]);
+            self.touched[subject] |= other.touched[subject];
+            self.plainly[subject] |= other.plainly[subject];
+        }
     }
 }
 
@@ -135,65 +154,64 @@ impl Model {
         let glance = self.fast.glance(&self.weights, &plain);
         let language = language::judge(words, glance.shape, &header.languages)?;
         let is_english = language == language::ENGLISH;
+        let leans = glance.shape.words < LEANS_ON_CONTEXT;
         if is_english && glance.shape.known() >= KNOWN_TO_THE_FAST {
             let greatest = glance.subjects.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             if greatest < header.clear || greatest >= header.stop {
                 let levels = glance.subjects.map(level);
                 let touched = glance.subjects.map(|odds| odds >= header.stop);
-                return Ok((Heard { language, levels, touched }, glance, None));
+                let plainly = glance.subjects.map(|odds| odds >= header.stop + PLAINLY);
+                return Ok((Heard { language, levels, touched, plainly, leans }, glance, None));
             }
         }
         let encoded = self.encoder.encode(&plain);
         let judged = Zeroizing::new(self.weights.judge.subjects.apply(&encoded.vector));
         let together = if is_english { &header.english } else { &header.elsewhere };
         let Together { by_judge, by_fast, bias, thresholds } = together;
-        let (mut levels, mut touched) = ([Level::default(); 7], [false; 7]);
+        let (mut levels, mut touched, mut plainly) =
+            ([Level::default(); 7], [false; 7], [false; 7]);
         for at in 0..7 {
             let judged = judged[at] + encoded.evidence[at];
             let odds = by_judge * judged + by_fast * glance.subjects[at] + bias[at];
             levels[at] = level(odds);
             touched[at] = odds >= thresholds[at];
+            plainly[at] = odds >= thresholds[at] + PLAINLY;
         }
-        let heard = Heard { language, levels, touched };
+        let heard = Heard { language, levels, touched, plainly, leans };
         self.remember(words, heard);
         Ok((heard, glance, Some(encoded)))
     }
 
-    /// Of the messages before: each of the person's own, and, for a turn that leans on them, the
-    /// last two together with it. What cannot be judged in the person's own words shuts as if it
-    /// were this turn; the assistant's words by themselves shut nothing. One that touches a subject
-    /// is enough: nothing more is asked.
-    fn context(&self, spoken: &Spoken, leans: bool, heard: &mut Heard) -> Result<(), Unjudged> {
-        let add = |heard: &mut Heard, other: Heard| {
-            for (subject, level) in other.levels.into_iter().enumerate() {
-                heard.levels[subject] = level.max(heard.levels[subject]);
-                heard.touched[subject] |= other.touched[subject];
-            }
-        };
-        for (_, words) in spoken.context().filter(|(role, _)| *role == Role::User) {
-            match self.hear_again(words) {
-                Ok(other) => add(heard, other),
-                Err(Unjudged::Empty) => {}
-                Err(unjudged) => return Err(unjudged),
-            }
-            if heard.is_touched() {
-                return Ok(());
-            }
+    /// What the firewall hears in a turn (`heard`, by itself) that stands after these messages. One
+    /// that leans on them is judged together with the last two.
+    fn in_place(&self, before: &[Message], words: &str, heard: Heard) -> Heard {
+        if !heard.leans || heard.plainly.contains(&true) || before.is_empty() {
+            return heard;
         }
-        if leans {
-            let mut joined: Zeroizing<String> = Zeroizing::default();
-            let last: Vec<_> = spoken.context().rev().take(2).collect();
-            for (_, words) in last.into_iter().rev() {
-                joined.extend(words.chars().take(OF_EACH_BEFORE));
-                joined.push('\n');
+        let mut joined: Zeroizing<String> = Zeroizing::default();
+        for (_, words) in &before[before.len().saturating_sub(2)..] {
+            joined.extend(words.chars().take(OF_EACH_BEFORE));
+            joined.push('\n');
+        }
+        joined.push_str(words);
+        // Each part is judged too, or is the assistant's; together they may be of no one language.
+        self.hear_again(&joined).unwrap_or(heard)
+    }
+
+    /// Adds what is heard in the person's own messages before this turn, each in its place. What
+    /// cannot be judged in them shuts as if it were this turn; the assistant's words by themselves
+    /// shut nothing. One that touches a subject is enough: nothing more is asked.
+    fn context(&self, messages: &[Message], heard: &mut Heard) -> Result<(), Unjudged> {
+        for (at, (role, words)) in messages.iter().enumerate() {
+            if heard.is_touched() {
+                break;
             }
-            if joined.is_empty() {
-                return Ok(());
-            }
-            joined.push_str(spoken.words());
-            // Each part was judged, or is the assistant's; together they may be of no one language.
-            if let Ok((other, ..)) = self.hear(&joined) {
-                add(heard, other);
+            if *role == Role::User {
+                match self.hear_again(words) {
+                    Ok(own) => heard.add(self.in_place(&messages[..at], words, own)),
+                    Err(Unjudged::Empty) => {}
+                    Err(unjudged) => return Err(unjudged),
+                }
             }
         }
         Ok(())
@@ -231,13 +249,14 @@ impl Model {
     }
 
     fn judged(&self, spoken: &Spoken) -> Result<([u8; 2], Judgement), Unjudged> {
-        let (mut heard, glance, encoded) = self.hear(spoken.words())?;
-        if !heard.is_touched() {
-            self.context(spoken, glance.shape.words < LEANS_ON_CONTEXT, &mut heard)?;
-        }
+        let (heard, glance, encoded) = self.hear(spoken.words())?;
+        let spoken_in = heard.language;
+        let messages: Vec<Message> = spoken.context().collect();
+        let mut heard = self.in_place(&messages, spoken.words(), heard);
+        self.context(&messages, &mut heard)?;
         let findings = self.findings(spoken.words(), &glance, encoded.as_ref());
-        let Heard { language, levels: subjects, touched } = heard;
-        Ok((language, Judgement { subjects, touched, findings }))
+        let Heard { levels: subjects, touched, .. } = heard;
+        Ok((spoken_in, Judgement { subjects, touched, findings }))
     }
 }
 
