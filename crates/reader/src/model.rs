@@ -198,9 +198,10 @@ impl Model {
         self.hear_again(&joined).unwrap_or(heard)
     }
 
-    /// Adds what is heard in the person's own messages before this turn, each in its place. What
-    /// cannot be judged in them shuts as if it were this turn; the assistant's words by themselves
-    /// shut nothing. One that touches a subject is enough: nothing more is asked.
+    /// Adds what is heard in the person's own messages before this turn; one that leans on others
+    /// must touch a subject by itself and in its place, since it was a turn before, and judged as
+    /// one. What cannot be judged in them shuts as if it were this turn; the assistant's words by
+    /// themselves shut nothing. One that touches a subject is enough: nothing more is asked.
     fn context(&self, messages: &[Message], heard: &mut Heard) -> Result<(), Unjudged> {
         for (at, (role, words)) in messages.iter().enumerate() {
             if heard.is_touched() {
@@ -208,7 +209,10 @@ impl Model {
             }
             if *role == Role::User {
                 match self.hear_again(words) {
-                    Ok(own) => heard.add(self.in_place(&messages[..at], words, own)),
+                    Ok(own) if own.is_touched() => {
+                        heard.add(self.in_place(&messages[..at], words, own));
+                    }
+                    Ok(own) => heard.add(own),
                     Err(Unjudged::Empty) => {}
                     Err(unjudged) => return Err(unjudged),
                 }
