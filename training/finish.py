@@ -18,6 +18,8 @@ RECALL, RECALL_EACH, RECALL_THERE = 0.97, 0.93, 0.94
 # Of what the judge would have stopped, the share that the fast path may let pass unasked; and of what it stops unasked,
 # the share that must be sensitive.
 CLEAR_LOSS, STOP_PRECISION = 0.01, 0.83
+# Where the fast path is so sure of its best leaf, from and to, the judge is asked.
+LEAVES_DOUBTFUL = (0.2, 0.45)
 # Most texts that show no interest may be given one.
 INVENTED = 0.15
 CANDIDATES, MOST = 4, 3
@@ -224,6 +226,7 @@ def finish(work, out):
                       "thresholds": list(thresholds_there)},
         "fast_beside_judge": beside,
         "fast_leaves": {"sure": list(fast_sure), "threshold": fast_cut},
+        "leaves_doubtful": list(LEAVES_DOUBTFUL),
         "judge_leaves": {"sure": list(judge_sure), "threshold": judge_cut},
     }, metrics)
 

@@ -26,29 +26,41 @@ pub struct Sure {
 impl Sure {
     /// What is found in the log-odds of the leaves (the last: none) of a text of so many words.
     pub fn findings(&self, odds: &[f32], words: usize, stage: Stage) -> Vec<Finding> {
+        self.candidates(odds, words)
+            .into_iter()
+            .take(MOST_INTERESTS)
+            .filter(|(_, sure)| *sure >= self.threshold)
+            .map(|(leaf, sure)| Finding {
+                interest: Interest(leaf),
+                weight: Weight(thousandths(sure).max(1)),
+                stage,
+            })
+            .collect()
+    }
+
+    /// How sure the best leaf is.
+    pub fn of_the_best(&self, odds: &[f32], words: usize) -> f32 {
+        self.candidates(odds, words).first().map_or(0.0, |(_, sure)| *sure)
+    }
+
+    fn candidates(&self, odds: &[f32], words: usize) -> Vec<(u16, f32)> {
         let Some((none, leaves)) = odds.split_last() else { return Vec::new() };
-        let best = best(leaves);
-        let (Some((_, first)), Some((_, fourth))) = (best.first(), best.last()) else {
+        let mut best = best(leaves);
+        let (Some((_, first)), Some((_, fourth))) = (best.first().copied(), best.last().copied())
+        else {
             return Vec::new();
         };
         let length = (words.clamp(1, 200) as f32).ln();
         let [one, above_none, behind, out, by_length] = self.sure;
-        best.iter()
-            .take(MOST_INTERESTS)
-            .filter_map(|(leaf, value)| {
-                let logit = one
-                    + above_none * (value - none)
-                    + behind * (value - first)
+        for (_, value) in &mut best {
+            *value = logistic(
+                one + above_none * (*value - none)
+                    + behind * (*value - first)
                     + out * (first - fourth)
-                    + by_length * length;
-                let sure = logistic(logit);
-                (sure >= self.threshold).then_some(Finding {
-                    interest: Interest(*leaf),
-                    weight: Weight(thousandths(sure).max(1)),
-                    stage,
-                })
-            })
-            .collect()
+                    + by_length * length,
+            );
+        }
+        best
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! The fast one (`fast.rs`), for English, decides what it is sure of. The rest, and every other
 //! language that was measured, is also judged by the sentence encoder (`encoder.rs`); the opinions
-//! of both are weighed together.
+//! of both are weighed together. What touches no subject, but is about who knows what, is brought
+//! before the encoder for its leaves.
 
 use crate::dislike::is_dislike;
 use crate::encoder::{Encoded, Encoder};
@@ -45,14 +46,35 @@ const OF_EACH_BEFORE: usize = 240;
 /// a subject by itself only where its log-odds are so far above the threshold.
 const PLAINLY: f32 = 2.0;
 
+/// Of a text of fewer words the fast path tells the leaves alone: the encoder would add little.
+const LONG_ENOUGH: usize = 10;
+
 /// A loaded model.
 pub struct Model {
     weights: Weights,
     encoder: Encoder,
     fast: Fast,
-    /// What was heard lately in texts that were judged, by their hash: the messages of a
-    /// conversation come again as the context of the next ones. In memory only.
-    lately: Mutex<HashMap<[u8; 32], Heard>>,
+    /// What was heard and found lately in texts that the encoder was asked about, by their hash: the
+    /// messages of a conversation come again as the context of the next ones, and many turns are
+    /// ones that everybody types. In memory only.
+    lately: Mutex<HashMap<[u8; 32], Lately>>,
+}
+
+/// What is remembered of a text.
+struct Lately {
+    heard: Heard,
+    /// What it is about, once somebody wanted to know.
+    found: Option<Vec<Finding>>,
+}
+
+/// What a text was judged by.
+enum By {
+    /// The fast path alone.
+    Fast,
+    /// The encoder too.
+    Encoder(Encoded),
+    /// The encoder, lately: this is what was found.
+    Lately(Vec<Finding>),
 }
 
 /// A message of the context.
@@ -119,36 +141,46 @@ impl Model {
 
     /// Is the encoder asked about this text too? For benches and the scorecard.
     pub fn is_doubtful(&self, words: &str) -> bool {
-        matches!(self.hear(words), Ok((.., Some(_))))
+        matches!(self.hear(words), Ok((.., By::Encoder(_) | By::Lately(_))))
     }
 
     /// Does the fast path decide this text by itself? What cannot be judged, nobody decides. For
     /// benches.
     pub fn is_clear(&self, words: &str) -> bool {
-        matches!(self.hear(words), Ok((.., None)))
+        matches!(self.hear(words), Ok((.., By::Fast)))
+    }
+
+    /// Forgets what was heard lately. For benches, which read the same texts again.
+    pub fn forget(&self) {
+        self.lately.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// What the firewall hears in a text that may have been heard before.
     fn hear_again(&self, words: &str) -> Result<Heard, Unjudged> {
-        let hash = *blake3::hash(words.as_bytes()).as_bytes();
-        let lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner).get(&hash).copied();
-        match lately {
+        match self.heard_lately(words, |lately| Some(lately.heard)) {
             Some(heard) => Ok(heard),
             None => self.hear(words).map(|(heard, ..)| heard),
         }
     }
 
-    fn remember(&self, words: &str, heard: Heard) {
+    fn heard_lately<T>(&self, words: &str, what: impl Fn(&Lately) -> Option<T>) -> Option<T> {
+        let hash = blake3::hash(words.as_bytes());
+        let lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
+        lately.get(hash.as_bytes()).and_then(what)
+    }
+
+    fn remember(&self, words: &str, heard: Heard, found: Option<Vec<Finding>>) {
+        let hash = *blake3::hash(words.as_bytes()).as_bytes();
         let mut lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
         if lately.len() >= REMEMBERED {
             lately.clear();
         }
-        lately.insert(*blake3::hash(words.as_bytes()).as_bytes(), heard);
+        lately.insert(hash, Lately { heard, found });
     }
 
-    /// What the firewall hears in a text by itself, what the fast path made of it, and the encoder
-    /// if it was asked.
-    fn hear(&self, words: &str) -> Result<(Heard, Glance, Option<Encoded>), Unjudged> {
+    /// What the firewall hears in a text by itself, what the fast path made of it, and by what it was
+    /// judged.
+    fn hear(&self, words: &str) -> Result<(Heard, Glance, By), Unjudged> {
         let header = &self.weights.header;
         let plain = normal(words);
         let glance = self.fast.glance(&self.weights, &plain);
@@ -161,8 +193,12 @@ impl Model {
                 let levels = glance.subjects.map(level);
                 let touched = glance.subjects.map(|odds| odds >= header.stop);
                 let plainly = glance.subjects.map(|odds| odds >= header.stop + PLAINLY);
-                return Ok((Heard { language, levels, touched, plainly, leans }, glance, None));
+                return Ok((Heard { language, levels, touched, plainly, leans }, glance, By::Fast));
             }
+        }
+        let known = |lately: &Lately| Some((lately.heard, lately.found.clone()?));
+        if let Some((heard, found)) = self.heard_lately(words, known) {
+            return Ok((heard, glance, By::Lately(found)));
         }
         let encoded = self.encoder.encode(&plain);
         let judged = Zeroizing::new(self.weights.judge.subjects.apply(&encoded.vector));
@@ -178,8 +214,8 @@ impl Model {
             plainly[at] = odds >= thresholds[at] + PLAINLY;
         }
         let heard = Heard { language, levels, touched, plainly, leans };
-        self.remember(words, heard);
-        Ok((heard, glance, Some(encoded)))
+        self.remember(words, heard, None);
+        Ok((heard, glance, By::Encoder(encoded)))
     }
 
     /// What the firewall hears in a turn (`heard`, by itself) that stands after these messages. One
@@ -231,17 +267,13 @@ impl Model {
         // What somebody says that they do not want raises nothing.
         let Some(stage) = stage(&stages) else { return Vec::new() };
         let found = match judged {
-            None => {
-                let leaves = Zeroizing::new(glance.leaves(weights));
-                header.fast_leaves.findings(&leaves, shape.runs, stage)
-            }
+            None => header.fast_leaves.findings(glance.leaves(weights), shape.runs, stage),
             Some(encoded) => {
                 let mut leaves = Zeroizing::new(weights.judge.leaves.apply(&encoded.vector));
                 let gist = Zeroizing::new(weights.gist.apply(&encoded.gist));
                 leaves.iter_mut().zip(gist.iter()).for_each(|(odds, gist)| *odds += gist);
                 if knows {
-                    let fast = Zeroizing::new(glance.leaves(weights));
-                    for (odds, fast) in leaves.iter_mut().zip(fast.iter()) {
+                    for (odds, fast) in leaves.iter_mut().zip(glance.leaves(weights)) {
                         *odds += header.fast_beside_judge * fast;
                     }
                 }
@@ -252,15 +284,46 @@ impl Model {
         if knows && !found.is_empty() && is_dislike(words) { Vec::new() } else { found }
     }
 
+    /// Is the fast path in doubt about the leaves, of a text in which the encoder would hear more?
+    fn is_unsure(&self, glance: &Glance) -> bool {
+        let header = &self.weights.header;
+        if glance.shape.runs < LONG_ENOUGH {
+            return false;
+        }
+        let leaves = glance.leaves(&self.weights);
+        let sure = header.fast_leaves.of_the_best(leaves, glance.shape.runs);
+        let [from, to] = header.leaves_doubtful;
+        (from..to).contains(&sure)
+    }
+
     fn judged(&self, spoken: &Spoken) -> Result<([u8; 2], Judgement), Unjudged> {
-        let (heard, glance, encoded) = self.hear(spoken.words())?;
-        let spoken_in = heard.language;
+        let words = spoken.words();
+        let (by_itself, glance, by) = self.hear(words)?;
         let messages: Vec<Message> = spoken.context().collect();
-        let mut heard = self.in_place(&messages, spoken.words(), heard);
+        let mut heard = self.in_place(&messages, words, by_itself);
         self.context(&messages, &mut heard)?;
-        let findings = self.findings(spoken.words(), &glance, encoded.as_ref());
+        let findings = match by {
+            By::Lately(found) => found,
+            By::Fast if heard.is_touched() || !self.is_unsure(&glance) => {
+                self.findings(words, &glance, None)
+            }
+            By::Fast => {
+                let lately = self.heard_lately(words, |lately| lately.found.clone());
+                lately.unwrap_or_else(|| {
+                    let encoded = self.encoder.encode(&normal(words));
+                    let found = self.findings(words, &glance, Some(&encoded));
+                    self.remember(words, by_itself, Some(found.clone()));
+                    found
+                })
+            }
+            By::Encoder(encoded) => {
+                let found = self.findings(words, &glance, Some(&encoded));
+                self.remember(words, by_itself, Some(found.clone()));
+                found
+            }
+        };
         let Heard { levels: subjects, touched, .. } = heard;
-        Ok((spoken_in, Judgement { subjects, touched, findings }))
+        Ok((by_itself.language, Judgement { subjects, touched, findings }))
     }
 }
 

@@ -62,6 +62,8 @@ pub struct Header {
     pub languages: Vec<String>,
     /// The leaves of the fast path.
     pub fast_leaves: Sure,
+    /// Where the fast path is so sure of its best leaf, from and to, the judge is asked.
+    pub leaves_doubtful: [f32; 2],
     /// The leaves of the judge.
     pub judge_leaves: Sure,
 }
