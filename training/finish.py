@@ -23,6 +23,8 @@ LEAVES_DOUBTFUL = (0.2, 0.45)
 # Most texts that show no interest may be given one.
 INVENTED = 0.15
 CANDIDATES, MOST = 4, 3
+# What the fast path tells beside its best leaf must be so sure, since nobody else is asked.
+BESIDE = 0.6
 SHARES = (0.0, 0.2, 0.35, 0.5, 0.75, 1.0)
 
 
@@ -225,9 +227,9 @@ def finish(work, out):
         "elsewhere": {"by_judge": by_judge_there, "by_fast": by_fast_there, "bias": list(bias_there),
                       "thresholds": list(thresholds_there)},
         "fast_beside_judge": beside,
-        "fast_leaves": {"sure": list(fast_sure), "threshold": fast_cut},
+        "fast_leaves": {"sure": list(fast_sure), "threshold": fast_cut, "beside": BESIDE},
         "leaves_doubtful": list(LEAVES_DOUBTFUL),
-        "judge_leaves": {"sure": list(judge_sure), "threshold": judge_cut},
+        "judge_leaves": {"sure": list(judge_sure), "threshold": judge_cut, "beside": judge_cut},
     }, metrics)
 
 
