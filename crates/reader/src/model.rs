@@ -141,13 +141,18 @@ impl Model {
 
     /// Is the encoder asked about this text too? For benches and the scorecard.
     pub fn is_doubtful(&self, words: &str) -> bool {
-        matches!(self.hear(words), Ok((.., By::Encoder(_) | By::Lately(_))))
+        self.is_clear_to_the_fast(words) == Some(false)
     }
 
     /// Does the fast path decide this text by itself? What cannot be judged, nobody decides. For
     /// benches.
     pub fn is_clear(&self, words: &str) -> bool {
-        matches!(self.hear(words), Ok((.., By::Fast)))
+        self.is_clear_to_the_fast(words) == Some(true)
+    }
+
+    fn is_clear_to_the_fast(&self, words: &str) -> Option<bool> {
+        let (heard, glance, by) = self.hear(words).ok()?;
+        Some(matches!(by, By::Fast) && (heard.is_touched() || !self.is_unsure(&glance)))
     }
 
     /// Forgets what was heard lately. For benches, which read the same texts again.
