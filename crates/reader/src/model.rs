@@ -44,7 +44,7 @@ const OF_EACH_BEFORE: usize = 240;
 
 /// Such a turn by itself ("is it safe?") says little: where there is something before it, it touches
 /// a subject by itself only where its log-odds are so far above the threshold.
-const PLAINLY: f32 = 2.0;
+const PLAINLY: f32 = 3.0;
 
 /// Of a text of fewer words the fast path tells the leaves alone: the encoder would add little.
 const LONG_ENOUGH: usize = 10;

@@ -186,6 +186,19 @@ fn a_turn_that_leans_on_what_came_before_is_judged_with_it() {
 }
 
 #[test]
+fn a_turn_that_says_little_by_itself_is_what_its_place_makes_it() {
+    let touches = |before: &str| {
+        let message = Message { role: Role::User, words: Words::new(before.to_owned()) };
+        let context = if before.is_empty() { vec![] } else { vec![message] };
+        let admitted = admit_open(Words::new("is it safe?".to_owned()), context);
+        MODEL.read(admitted.spoken()).judged.unwrap().touched.contains(&true)
+    };
+    assert!(touches(""), "in doubt it is left out");
+    assert!(touches("can I take ibuprofen with wine"));
+    assert!(!touches("Which sealant works for a leaking kitchen tap?"));
+}
+
+#[test]
 fn the_assistants_words_are_no_interest_of_the_person() {
     let context = vec![Message {
         role: Role::Assistant,
