@@ -276,20 +276,7 @@ fn forget(
     let of_account = [shard.clone(), key.clone(), at.clone()];
     let (target, sql, of) = match deletion {
         Deletion::Account => {
-            let centers = engine.query(
-                "SELECT center FROM membership WHERE shard = $1 AND account = $2 AND at <= $3",
-                &of_account,
-            )?;
-            for row in centers {
-                let center = row.tag(0)?;
-                engine.execute(
-                    "DELETE FROM center WHERE shard = $1 AND center = $2 AND account = $3",
-                    &[center.shard().into(), tag(center), key.clone()],
-                )?;
-            }
-            for sql in OF_AN_ACCOUNT {
-                engine.execute(sql, &of_account)?;
-            }
+            empty(engine, &of_account)?;
             let sql = "DELETE FROM contribution WHERE shard = $1 AND account = $2 AND at <= $3";
             (key.clone(), sql, None)
         }
@@ -314,6 +301,25 @@ fn forget(
     let mut values = of_account.to_vec();
     values.extend(of);
     engine.execute(sql, &values)?;
+    Ok(())
+}
+
+/// Takes out what is held of an account (its shard, its tag, up to when) besides its rows.
+pub(crate) fn empty(engine: &mut Engine, of_account: &[Value; 3]) -> Result<(), StoreError> {
+    let centers = engine.query(
+        "SELECT center FROM membership WHERE shard = $1 AND account = $2 AND at <= $3",
+        of_account,
+    )?;
+    for row in centers {
+        let center = row.tag(0)?;
+        engine.execute(
+            "DELETE FROM center WHERE shard = $1 AND center = $2 AND account = $3",
+            &[center.shard().into(), tag(center), of_account[1].clone()],
+        )?;
+    }
+    for sql in OF_AN_ACCOUNT {
+        engine.execute(sql, of_account)?;
+    }
     Ok(())
 }
 

@@ -1,6 +1,8 @@
 //! What people took back after a backup was made, brought into what was restored from it.
 
+use crate::commit::empty;
 use crate::engine::Engine;
+use crate::upkeep::DELETE_UNSEEN;
 use crate::{Store, StoreError};
 
 /// What people said themselves, and what shut their conversations: taken over as it stands.
@@ -13,36 +15,6 @@ const TAKEN_OVER: [&str; 5] = [
     "INSERT INTO forgotten SELECT * FROM later.forgotten WHERE true \
      ON CONFLICT DO UPDATE SET until = max(until, excluded.until)",
 ];
-
-/// What goes by it: the rows that no reading may see, and what an account's deletion empties.
-const GOES: [&str; 10] = [
-    "DELETE FROM contribution AS c WHERE EXISTS (SELECT 1 FROM seal s WHERE s.shard = c.shard \
-     AND s.conversation = c.conversation) OR EXISTS (SELECT 1 FROM forgotten f \
-     WHERE f.shard = c.shard AND f.target IN (c.account, c.conversation, c.event, \
-     c.account || ':' || c.interest) AND f.until >= c.at)",
-    "DELETE FROM account_fact AS t WHERE EXISTS (SELECT 1 FROM forgotten f \
-     WHERE f.shard = t.shard AND f.target = t.account AND f.until >= t.at)",
-    "DELETE FROM notice AS t WHERE EXISTS (SELECT 1 FROM forgotten f \
-     WHERE f.shard = t.shard AND f.target = t.account AND f.until >= t.delivered)",
-    "DELETE FROM choice AS t WHERE EXISTS (SELECT 1 FROM forgotten f \
-     WHERE f.shard = t.shard AND f.target = t.account AND f.until >= t.at)",
-    "DELETE FROM preference AS t WHERE EXISTS (SELECT 1 FROM forgotten f \
-     WHERE f.shard = t.shard AND f.target = t.account AND f.until >= t.at)",
-    "DELETE FROM unlinking AS t WHERE EXISTS (SELECT 1 FROM forgotten f \
-     WHERE f.shard = t.shard AND f.target = t.account AND f.until >= t.at)",
-    "DELETE FROM shown AS t WHERE EXISTS (SELECT 1 FROM forgotten f \
-     WHERE f.shard = t.shard AND f.target = t.account AND f.until >= t.at)",
-    "DELETE FROM click AS t WHERE EXISTS (SELECT 1 FROM forgotten f \
-     WHERE f.shard = t.shard AND f.target = t.account AND f.until >= t.at)",
-    "DELETE FROM delivery AS t WHERE EXISTS (SELECT 1 FROM forgotten f \
-     WHERE f.shard = t.shard AND f.target = t.account AND f.until >= t.at)",
-    "DELETE FROM membership AS t WHERE EXISTS (SELECT 1 FROM forgotten f \
-     WHERE f.shard = t.shard AND f.target = t.account AND f.until >= t.at)",
-];
-
-/// A center's list of an account that is a member no more.
-const CENTERS: &str = "DELETE FROM center AS t WHERE NOT EXISTS (SELECT 1 FROM membership m \
-    WHERE m.account = t.account AND m.center = t.center)";
 
 impl Store {
     /// Makes what was deleted, shut, chosen, preferred or unlinked in another store of the same key
@@ -58,8 +30,15 @@ impl Store {
         }
         self.engine.execute("ATTACH DATABASE $1 AS later", &[later.into()])?;
         let taken = self.engine.transaction(|engine| {
-            for sql in TAKEN_OVER.into_iter().chain(GOES).chain([CENTERS]) {
+            for sql in TAKEN_OVER.into_iter().chain([DELETE_UNSEEN]) {
                 engine.execute(sql, &[])?;
+            }
+            // A mark of less than an account names nothing that `empty` would take out.
+            for row in engine.query("SELECT shard, target, until FROM later.forgotten", &[])? {
+                empty(
+                    engine,
+                    &[row.integer(0)?.into(), row.text(1)?.into(), row.integer(2)?.into()],
+                )?;
             }
             Ok(())
         });

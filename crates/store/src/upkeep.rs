@@ -8,6 +8,18 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use tactful_core::chat::Tag;
 
+/// Of a row of `contribution c`: it stands in a shut conversation, or was taken back.
+macro_rules! unseen {
+    () => {
+        "EXISTS (SELECT 1 FROM seal s WHERE s.shard = c.shard AND s.conversation = c.conversation) \
+         OR EXISTS (SELECT 1 FROM forgotten f WHERE f.shard = c.shard AND f.target IN \
+         (c.account, c.conversation, c.event, c.account || ':' || c.interest) AND f.until >= c.at)"
+    };
+}
+
+/// Takes out the rows that no reading sees.
+pub(crate) const DELETE_UNSEEN: &str = concat!("DELETE FROM contribution AS c WHERE ", unseen!());
+
 /// What a sweep took out, by table.
 pub type Swept = BTreeMap<&'static str, u64>;
 
@@ -67,14 +79,9 @@ impl Store {
     /// # Errors
     /// When the engine refuses.
     pub fn held_unseen(&mut self) -> Result<u64, StoreError> {
-        let rows = self.engine.query(
-            "SELECT count(*) FROM contribution c WHERE EXISTS (SELECT 1 FROM seal s \
-             WHERE s.shard = c.shard AND s.conversation = c.conversation) \
-             OR EXISTS (SELECT 1 FROM forgotten f WHERE f.shard = c.shard AND f.target IN \
-             (c.account, c.conversation, c.event, c.account || ':' || c.interest) \
-             AND f.until >= c.at)",
-            &[],
-        )?;
+        let rows = self
+            .engine
+            .query(concat!("SELECT count(*) FROM contribution c WHERE ", unseen!()), &[])?;
         Ok(rows.first().map_or(Ok(0), |row| row.integer(0))?.unsigned_abs())
     }
 

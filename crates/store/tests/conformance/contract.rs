@@ -6,10 +6,13 @@ use tactful_core::chat::{Modality, Name, Region, Tag};
 use tactful_core::ledger::{Contribution, Deletion, Source};
 use tactful_core::policy::{CrossPlatform, Policy, PolicyId};
 use tactful_core::reading::{ModelId, Stage, Weight};
-use tactful_core::standing::{AccountFact, Channel, NoticeFact, Wish};
+use tactful_core::standing::{
+    About, AccountFact, Channel, NoticeFact, PreferenceFact, Taste, Wish,
+};
 use tactful_core::taxonomy::Interest;
 use tactful_store::batch::{Batch, Position, Seal};
 use tactful_store::inventory::{Shown, StoredItem};
+use tactful_store::notices::Delivery;
 use tactful_store::{ROWS_PER_ACCOUNT, Store};
 
 fn policy() -> Policy {
@@ -301,8 +304,14 @@ fn what_was_taken_back_after_a_backup_is_taken_back_in_it() {
         row(account(1), 4, 2, 40, 0), // Its conversation was deleted.
         row(account(2), 1, 0, 9, 0),  // Its account.
     ];
+    let links = vec![(Tag(78), at(0), [1, 3].map(|n| (account(n), name("whatsapp"))).to_vec())];
+    later.commit(&Batch { links, ..Batch::default() }, &policy()).unwrap();
+    fill(&mut later, account(2));
     rows(&mut later, [&kept[..], &gone[..]].concat());
     later.back_up(&location("backup")).unwrap();
+    for (table, count) in held(&location("backup"), account(2)) {
+        assert!(count > 0, "nothing in {table} to be deleted");
+    }
     let choices = vec![(account(1), at(2), Wish::Out)];
     let deletions = vec![
         (account(1), Deletion::Interest(Interest(1)), at(3)),
@@ -310,16 +319,82 @@ fn what_was_taken_back_after_a_backup_is_taken_back_in_it() {
         (account(2), Deletion::Account, at(3)),
     ];
     let seals = vec![Seal { account: account(1), conversation: Tag(10), expires: at(9) }];
-    let since = Batch { choices: choices.clone(), deletions, seals, ..Batch::default() };
+    let about = About::Advertiser("a".to_owned());
+    let never = PreferenceFact { at: at(2), about, taste: Taste::Never };
+    let since = Batch {
+        choices: choices.clone(),
+        preferences: vec![(account(1), name("whatsapp"), never.clone())],
+        unlinks: vec![(account(1), at(2))],
+        deletions,
+        seals,
+        ..Batch::default()
+    };
     later.commit(&since, &policy()).unwrap();
     let mut restored = Store::open(&location("backup"), taxonomy()).unwrap();
     assert_eq!(restored.rows(account(1)).unwrap().len(), 5);
+    assert_eq!(restored.linked(account(1), at(3), CrossPlatform::Linked).unwrap().len(), 2);
     restored.take_over(&location("later")).unwrap();
     assert_eq!(restored.rows(account(1)).unwrap(), kept);
     assert_eq!(restored.history(account(1)).unwrap().choices, [(at(2), Wish::Out)]);
+    assert_eq!(restored.history(account(1)).unwrap().preferences, [never]);
+    assert_eq!(restored.linked(account(1), at(3), CrossPlatform::Linked).unwrap().len(), 1);
     assert!(restored.rows(account(2)).unwrap().is_empty());
-    assert_eq!(restored.accounts().unwrap(), [account(1)].into());
+    assert_eq!(restored.accounts().unwrap(), [account(1), account(3)].into());
+    for (table, count) in held(&location("backup"), account(2)) {
+        assert_eq!(count, 0, "{table}");
+    }
     // And what comes late stays out.
     rows(&mut restored, gone.to_vec());
     assert_eq!(restored.rows(account(1)).unwrap(), kept);
+}
+
+/// Something of an account in every table that has an account.
+fn fill(store: &mut Store, of: Tag) {
+    let (notice, version) = ("n".to_owned(), "1".to_owned());
+    let told = NoticeFact {
+        delivered: at(1),
+        notice: notice.clone(),
+        version: version.clone(),
+        channel: Channel::Email,
+    };
+    let about = About::Advertiser("a".to_owned());
+    let preference = PreferenceFact { at: at(1), about, taste: Taste::Less };
+    let batch = Batch {
+        notices: vec![(of, told)],
+        choices: vec![(of, at(1), Wish::In)],
+        preferences: vec![(of, name("whatsapp"), preference)],
+        links: vec![(Tag(77), at(1), vec![(of, name("whatsapp"))])],
+        unlinks: vec![(of, at(2))],
+        ..Batch::default()
+    };
+    store.commit(&batch, &policy()).unwrap();
+    let shown = Shown { account: of, slot: Tag(1), item: "i".to_owned(), at: at(1), charge: None };
+    store.show(std::slice::from_ref(&shown)).unwrap();
+    store.click(&[shown]).unwrap();
+    let delivery = Delivery {
+        account: of,
+        notice,
+        version,
+        channel: Channel::Email,
+        language: "en".to_owned(),
+        state: "delivered".to_owned(),
+        at: at(1),
+        proof: "p".to_owned(),
+    };
+    store.put_deliveries(&[delivery]).unwrap();
+}
+
+/// How many rows of an account stand in each table whose account a deletion erases.
+fn held(location: &str, of: Tag) -> Vec<(String, i64)> {
+    let connection = rusqlite::Connection::open(location).unwrap();
+    let tables = crate::register::register()
+        .into_iter()
+        .filter(|(_, columns)| columns.get("account").is_some_and(|column| column.erased));
+    tables
+        .map(|(table, _)| {
+            let sql = format!("SELECT count(*) FROM {table} WHERE account = ?1");
+            let count = connection.query_row(&sql, [of.to_string()], |row| row.get(0)).unwrap();
+            (table, count)
+        })
+        .collect()
 }
