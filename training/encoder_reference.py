@@ -41,10 +41,13 @@ def main(work, out):
         reference = NumpyBackend(folder + "/weights.npz", UseTokenizer(str(encoder.RESOURCES / "sp.model")))
         plain = [normal(text) for text in chosen]
         vectors = reference.encode(plain)
+        with torch.no_grad():
+            evidence = [model.encoder([encoder.tokens(text)])[1][0].tolist() for text in chosen]
         with open(out + "/encoder.jsonl", "w", encoding="utf-8") as lines:
-            for text, vector in zip(plain, vectors):
+            for text, vector, subjects in zip(plain, vectors, evidence):
                 ids = reference.sp.encode(text, out_type=int, add_bos=True, add_eos=True)
-                lines.write(json.dumps({"text": text, "ids": ids, "vector": [round(float(v) * 1000) for v in vector]},
+                lines.write(json.dumps({"text": text, "ids": ids, "vector": [round(float(v) * 1000) for v in vector],
+                                        "evidence": [round(v, 2) for v in subjects]},
                                        ensure_ascii=False, separators=(",", ":")) + "\n")
     disguised = [row["text"] for row in texts.authored() if row["language"] == "en" and normal(row["text"]) != row["text"]]
     with open(out + "/normal.jsonl", "w", encoding="utf-8") as lines:

@@ -14,13 +14,17 @@ import texts
 
 # Of the labelled prompts that touch a subject, the share that the thresholds keep out: of all, and of each subject. Of
 # our own texts in other languages, which are harder than what people type (hints, half of the harmless ones look-alikes).
-RECALL, RECALL_EACH, RECALL_THERE = 0.96, 0.93, 0.94
+RECALL, RECALL_EACH, RECALL_THERE = 0.97, 0.93, 0.94
 # Of what the judge would have stopped, the share that the fast path may let pass unasked; and of what it stops unasked,
 # the share that must be sensitive.
-CLEAR_LOSS, STOP_PRECISION = 0.015, 0.83
+CLEAR_LOSS, STOP_PRECISION = 0.01, 0.83
+# Where the fast path is so sure of its best leaf, from and to, the judge is asked.
+LEAVES_DOUBTFUL = (0.2, 0.45)
 # Most texts that show no interest may be given one.
 INVENTED = 0.15
 CANDIDATES, MOST = 4, 3
+# What the fast path tells beside its best leaf must be so sure, since nobody else is asked.
+BESIDE = 0.6
 SHARES = (0.0, 0.2, 0.35, 0.5, 0.75, 1.0)
 
 
@@ -169,6 +173,10 @@ def finish(work, out):
                 int(0.12 * (english & ~sensitive).sum())]).mean())
             for name, value in (("fast", greatest), ("judge", j.max(1)), ("both", odds.max(1)))},
     }
+    together = source == "labelled_together"
+    metrics["short_turns"] = {
+        "sensitive": int((together & sensitive).sum()), "recall": float(whole[together & sensitive].mean()),
+        "harmless": int((together & ~sensitive).sum()), "false_alarms": float(whole[together & ~sensitive].mean())}
     ours = (language == "en") & (source == "authored")
     metrics["authored"] = {"recall": float(whole[ours & sensitive].mean()),
                            "false_alarms": float(whole[ours & ~sensitive].mean())}
@@ -219,8 +227,9 @@ def finish(work, out):
         "elsewhere": {"by_judge": by_judge_there, "by_fast": by_fast_there, "bias": list(bias_there),
                       "thresholds": list(thresholds_there)},
         "fast_beside_judge": beside,
-        "fast_leaves": {"sure": list(fast_sure), "threshold": fast_cut},
-        "judge_leaves": {"sure": list(judge_sure), "threshold": judge_cut},
+        "fast_leaves": {"sure": list(fast_sure), "threshold": fast_cut, "beside": BESIDE},
+        "leaves_doubtful": list(LEAVES_DOUBTFUL),
+        "judge_leaves": {"sure": list(judge_sure), "threshold": judge_cut, "beside": judge_cut},
     }, metrics)
 
 
@@ -250,7 +259,7 @@ def write(out, model, quick, step, header, metrics):
         "wide": model.encoder.w["d3"].shape[1], "hashed_steps": list(hashed_steps)})
     vocabulary = (fast.MODEL / "vocab.txt").read_bytes().decode().rstrip("\n").encode()
     encoded = json.dumps(header).encode()
-    body = b"TACTMDL3"
+    body = b"TACTMDL4"
     for counted in (encoded, vocabulary):
         body += struct.pack("<I", len(counted)) + counted
     body += table.tobytes() + hashed.tobytes()
@@ -264,6 +273,7 @@ def write(out, model, quick, step, header, metrics):
     body += layer(quick.hidden, fast.SCALE) + layer(quick.direct, fast.SCALE)
     body += layer(quick.subjects, 1.0) + layer(quick.leaves, 1.0) + layer(quick.stages, 1.0)
     body += layer(model.subjects, judge.SCALE) + layer(model.leaves, judge.SCALE) + layer(model.stages, judge.SCALE)
+    body += layer(model.gist, 1.0)
     body += blake3.blake3(body).digest()
     (out / "tactful.bin").write_bytes(body)
     size = model.encoder.save(out / "encoder.bin")

@@ -7,9 +7,9 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from encoder import DIM, Encoder
+from encoder import DIM, FEATURES, Encoder
 
-EPOCHS, RATE, HEAD_RATE, TOKENS_A_BATCH = 4, 5e-4, 3e-3, 2048
+EPOCHS, RATE, HEAD_RATE, ATTENTION_RATE, TOKENS_A_BATCH = 4, 5e-4, 3e-3, 1e-3, 2048
 # The vectors have length one; scaled, the heads learn as fast as the rest.
 SCALE = 4.0
 LEAVES_SHARE, STAGES_SHARE = 0.5, 0.1
@@ -23,11 +23,13 @@ class Judge(nn.Module):
         for head, bias in ((self.subjects, -2.5), (self.leaves, 0.0), (self.stages, 0.0)):
             nn.init.normal_(head.weight, std=0.01)
             nn.init.constant_(head.bias, bias)
+        self.gist = nn.Linear(FEATURES, leaves + 1, bias=False)
+        nn.init.zeros_(self.gist.weight)
 
     def forward(self, ids):
-        v = self.encoder(ids)
+        v, evidence, gist = self.encoder(ids)
         scaled = v * SCALE
-        return v, self.subjects(scaled), self.leaves(scaled), self.stages(scaled)
+        return v, self.subjects(scaled) + evidence, self.leaves(scaled) + self.gist(gist), self.stages(scaled)
 
 
 def batches(lengths, of, rng):
@@ -67,13 +69,15 @@ def fit(ids, truth, use, half, log=print):
     rng = np.random.default_rng(1)
     model = Judge(truth["leaves"].shape[1] - 1, truth["stage_count"])
     model.train()
-    heads = [p for n, p in model.named_parameters() if not n.startswith("encoder.")]
-    body = [p for p in model.encoder.parameters() if p.requires_grad]
+    heads = [p for head in (model.subjects, model.leaves, model.stages) for p in head.parameters()]
+    ours = [model.encoder.w["attention"], model.encoder.w["attention_b"], model.gist.weight]
+    body = [p for n, p in model.encoder.named_parameters() if p.requires_grad and "attention" not in n]
     lengths = np.array([len(x) for x in ids])
     often, rarely = use[~half[use]], rng.permutation(use[half[use]])
     parts = [rarely[::2], rarely[1::2]]
     plan = [b for epoch in range(EPOCHS) for b in batches(lengths, np.concatenate([often, parts[epoch % 2]]), rng)]
-    optimiser = torch.optim.AdamW([{"params": body, "lr": RATE}, {"params": heads, "lr": HEAD_RATE}], weight_decay=0.01)
+    optimiser = torch.optim.AdamW([{"params": body, "lr": RATE}, {"params": heads, "lr": HEAD_RATE},
+                                   {"params": ours, "lr": ATTENTION_RATE}], weight_decay=0.01)
     rate = warm_up(optimiser, len(plan))
     start, total = time.time(), 0.0
     for step, batch in enumerate(plan):

@@ -2,7 +2,8 @@
 //! (Yang et al. 2019, "Multilingual Universal Sentence Encoder for Semantic Retrieval"), fine-tuned
 //! on what was labelled and packed by `training/encoder.py`. Every token's vector, and what three
 //! convolutions make of it with its neighbours, are summed over the text and brought through three
-//! dense layers to 512 numbers.
+//! dense layers to 512 numbers. Beside it stands attention of our own, since a few words in a long
+//! text drown in the sum: of each subject, where in the text to look and what is found there.
 
 use crate::matrix::{Layer, Matrix, Rows};
 use crate::sentencepiece::{Piece, SentencePiece};
@@ -11,6 +12,7 @@ use archmage::prelude::*;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::Read;
+use zeroize::Zeroize;
 
 /// Length of a vector.
 pub const DIM: usize = 512;
@@ -21,6 +23,15 @@ const WIDTH: usize = 256;
 /// Numbers a token: its own vector, and three convolutions.
 const FEATURES: usize = DIM + 3 * WIDTH;
 
+/// Length of a gist.
+pub const GIST: usize = FEATURES;
+
+/// Attention looks once for each subject, and once for the leaves.
+const QUERIES: usize = 8;
+
+/// What it finds of each subject.
+const VALUES: usize = 7;
+
 /// Width of the dense layers.
 const HIDDEN: usize = 320;
 
@@ -30,7 +41,7 @@ const ORDERS: [(usize, usize); 3] = [(2, 0), (3, 1), (5, 2)];
 /// More tokens than this say nothing more about a text; the rest is not looked at.
 const LONGEST: usize = 256;
 
-const MAGIC: &[u8; 8] = b"TACTENC2";
+const MAGIC: &[u8; 8] = b"TACTENC3";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -69,6 +80,24 @@ struct Convolution {
     bias: Vec<f32>,
 }
 
+/// What the encoder makes of a text. Wiped on drop.
+pub struct Encoded {
+    /// [`DIM`] numbers of length one: the text as a whole.
+    pub vector: Vec<f32>,
+    /// Log-odds of the subjects, to be added to those of the vector: what attention found.
+    pub evidence: [f32; VALUES],
+    /// [`GIST`] numbers: the mean of the tokens that count for the leaves.
+    pub gist: Vec<f32>,
+}
+
+impl Drop for Encoded {
+    fn drop(&mut self) {
+        self.vector.zeroize();
+        self.evidence.zeroize();
+        self.gist.zeroize();
+    }
+}
+
 /// A loaded encoder.
 pub struct Encoder {
     tokens: SentencePiece,
@@ -81,6 +110,8 @@ pub struct Encoder {
     norm: (Vec<f32>, Vec<f32>),
     gather: Layer,
     dense: [Matrix; 6],
+    /// To [`QUERIES`] and [`VALUES`].
+    attention: Layer,
 }
 
 impl Encoder {
@@ -150,6 +181,10 @@ impl Encoder {
                 tensors.matrix("p3", HIDDEN, DIM)?,
                 tensors.matrix("d3", DIM, DIM)?,
             ],
+            attention: Layer {
+                matrix: tensors.matrix("attention", FEATURES, QUERIES + VALUES)?,
+                bias: tensors.vector("attention_b", QUERIES + VALUES)?,
+            },
             tokens,
             table,
             scale: header.scale,
@@ -163,12 +198,34 @@ impl Encoder {
         self.tokens.tokens(text)
     }
 
-    /// The vector of a text, of length one.
-    pub fn encode(&self, text: &str) -> Vec<f32> {
+    /// What there is in a text.
+    pub fn encode(&self, text: &str) -> Encoded {
         let mut tokens = self.tokens.tokens(text);
         tokens.truncate(LONGEST);
         let features = self.features(&tokens);
-        let count = tokens.len() as f32;
+        let (evidence, gist) = self.attend(&features);
+        Encoded { vector: self.vector(&features), evidence, gist }
+    }
+
+    /// Attention over the tokens (Bahdanau et al. 2015): the softmax of a query over the tokens is
+    /// what each counts.
+    fn attend(&self, features: &[f32]) -> ([f32; VALUES], Vec<f32>) {
+        let looks = self.attention.apply(features);
+        let shares: [Vec<f32>; QUERIES] = std::array::from_fn(|query| {
+            softmax(looks.chunks_exact(QUERIES + VALUES).map(|token| token[query]))
+        });
+        let mut evidence = [0.0; VALUES];
+        for (subject, found) in evidence.iter_mut().enumerate() {
+            let values = looks.chunks_exact(QUERIES + VALUES).map(|token| token[QUERIES + subject]);
+            *found = values.zip(&shares[subject]).map(|(value, share)| value * share).sum();
+        }
+        let mut gist = vec![0.0; GIST];
+        mean(features, &shares[QUERIES - 1], &mut gist);
+        (evidence, gist)
+    }
+
+    fn vector(&self, features: &[f32]) -> Vec<f32> {
+        let count = (features.len() / FEATURES) as f32;
         let mut sum = vec![0.0; FEATURES];
         for row in features.chunks_exact(FEATURES) {
             add(&mut sum, row);
@@ -273,6 +330,22 @@ fn gather(
             }
         }
         out.iter_mut().zip(x).for_each(|(value, x)| *value = value.max(0.0) + x);
+    }
+}
+
+fn softmax(values: impl Iterator<Item = f32> + Clone) -> Vec<f32> {
+    let greatest = values.clone().fold(f32::NEG_INFINITY, f32::max);
+    let mut shares: Vec<f32> = values.map(|value| (value - greatest).exp()).collect();
+    let sum: f32 = shares.iter().sum();
+    shares.iter_mut().for_each(|share| *share /= sum);
+    shares
+}
+
+/// The mean of rows, each counting its share.
+#[autoversion]
+fn mean(rows: &[f32], shares: &[f32], out: &mut [f32]) {
+    for (row, share) in rows.chunks_exact(out.len()).zip(shares) {
+        out.iter_mut().zip(row).for_each(|(out, value)| *out += value * share);
     }
 }
 

@@ -8,6 +8,7 @@ use crate::ngrams::bucket;
 use crate::weights::Weights;
 use crate::wordpiece::{Token, WordPiece, words};
 use archmage::prelude::*;
+use std::cell::OnceCell;
 use zeroize::{Zeroize, Zeroizing};
 
 /// The vocabulary of the table.
@@ -23,6 +24,8 @@ pub struct Glance {
     pub subjects: [f32; 7],
     /// The hidden layer, for the leaves and the stages.
     hidden: Vec<f32>,
+    /// Log-odds of the leaves, once somebody wanted them.
+    leaves: OnceCell<Vec<f32>>,
 }
 
 impl Fast {
@@ -87,7 +90,7 @@ impl Fast {
         for (at, odds) in subjects.iter_mut().enumerate() {
             *odds = own[at] + direct[at] + sums[at] as f32 * header.hashed_steps[at] / root;
         }
-        Glance { shape, subjects, hidden }
+        Glance { shape, subjects, hidden, leaves: OnceCell::new() }
     }
 
     /// The sum of the tokens' rows, brought to length one.
@@ -113,8 +116,8 @@ fn gather(table: &[i8], tokens: &[Token], sums: &mut [i32]) {
 
 impl Glance {
     /// Log-odds of the leaves, the last of none.
-    pub fn leaves(&self, weights: &Weights) -> Vec<f32> {
-        weights.fast.leaves.apply(&self.hidden)
+    pub fn leaves(&self, weights: &Weights) -> &[f32] {
+        self.leaves.get_or_init(|| weights.fast.leaves.apply(&self.hidden))
     }
 
     /// Log-odds of the stages.
@@ -126,6 +129,9 @@ impl Glance {
 impl Drop for Glance {
     fn drop(&mut self) {
         self.hidden.zeroize();
+        if let Some(leaves) = self.leaves.get_mut() {
+            leaves.zeroize();
+        }
         self.subjects.zeroize();
     }
 }

@@ -5,9 +5,6 @@ use serde::Deserialize;
 use tactful_core::reading::{Finding, Stage, Weight};
 use tactful_core::taxonomy::Interest;
 
-/// Interests that one turn gives, at most.
-const MOST_INTERESTS: usize = 3;
-
 /// Leaves that are looked at: the last tells how far the first stands out.
 const CANDIDATES: usize = 4;
 
@@ -19,36 +16,51 @@ const CANDIDATES: usize = 4;
 pub struct Sure {
     /// The weights.
     pub sure: [f32; 5],
-    /// From which probability a leaf is found.
+    /// From which probability the best leaf is found.
     pub threshold: f32,
+    /// And from which one beside it.
+    pub beside: f32,
 }
 
 impl Sure {
     /// What is found in the log-odds of the leaves (the last: none) of a text of so many words.
     pub fn findings(&self, odds: &[f32], words: usize, stage: Stage) -> Vec<Finding> {
+        let bars = [self.threshold, self.beside, self.beside];
+        self.candidates(odds, words)
+            .into_iter()
+            .zip(bars)
+            .filter(|((_, sure), bar)| sure >= bar)
+            .map(|((leaf, sure), _)| Finding {
+                interest: Interest(leaf),
+                weight: Weight(thousandths(sure).max(1)),
+                stage,
+            })
+            .collect()
+    }
+
+    /// How sure the best leaf is.
+    pub fn of_the_best(&self, odds: &[f32], words: usize) -> f32 {
+        self.candidates(odds, words).first().map_or(0.0, |(_, sure)| *sure)
+    }
+
+    fn candidates(&self, odds: &[f32], words: usize) -> Vec<(u16, f32)> {
         let Some((none, leaves)) = odds.split_last() else { return Vec::new() };
-        let best = best(leaves);
-        let (Some((_, first)), Some((_, fourth))) = (best.first(), best.last()) else {
+        let mut best = best(leaves);
+        let (Some((_, first)), Some((_, fourth))) = (best.first().copied(), best.last().copied())
+        else {
             return Vec::new();
         };
         let length = (words.clamp(1, 200) as f32).ln();
         let [one, above_none, behind, out, by_length] = self.sure;
-        best.iter()
-            .take(MOST_INTERESTS)
-            .filter_map(|(leaf, value)| {
-                let logit = one
-                    + above_none * (value - none)
-                    + behind * (value - first)
+        for (_, value) in &mut best {
+            *value = logistic(
+                one + above_none * (*value - none)
+                    + behind * (*value - first)
                     + out * (first - fourth)
-                    + by_length * length;
-                let sure = logistic(logit);
-                (sure >= self.threshold).then_some(Finding {
-                    interest: Interest(*leaf),
-                    weight: Weight(thousandths(sure).max(1)),
-                    stage,
-                })
-            })
-            .collect()
+                    + by_length * length,
+            );
+        }
+        best
     }
 }
 
@@ -102,10 +114,17 @@ mod tests {
 
     #[test]
     fn nothing_is_found_below_the_threshold() {
-        let sure = Sure { sure: [0.0, 1.0, 0.0, 0.0, 0.0], threshold: 0.5 };
+        let sure = Sure { sure: [0.0, 1.0, 0.0, 0.0, 0.0], threshold: 0.5, beside: 0.8 };
         let found = sure.findings(&[1.0, 0.2, -1.0, -2.0, 0.5], 8, Stage::Doing);
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].interest, found[0].weight), (Interest(0), Weight(622)));
+        // Beside the best a leaf must be surer: of 0.88 and 0.73 one is found, of 0.88 and 0.82 both.
+        for (second, count) in [(1.0, 1), (1.5, 2)] {
+            assert_eq!(
+                sure.findings(&[2.0, second, -1.0, -2.0, 0.0], 8, Stage::Doing).len(),
+                count
+            );
+        }
         assert!(sure.findings(&[], 8, Stage::Doing).is_empty());
     }
 }

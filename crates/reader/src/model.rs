@@ -2,10 +2,11 @@
 //!
 //! The fast one (`fast.rs`), for English, decides what it is sure of. The rest, and every other
 //! language that was measured, is also judged by the sentence encoder (`encoder.rs`); the opinions
-//! of both are weighed together.
+//! of both are weighed together. What touches no subject, but is about who knows what, is brought
+//! before the encoder for its leaves.
 
 use crate::dislike::is_dislike;
-use crate::encoder::Encoder;
+use crate::encoder::{Encoded, Encoder};
 use crate::fast::{Fast, Glance};
 use crate::heads::{logistic, stage, thousandths};
 use crate::language;
@@ -41,15 +42,43 @@ const LEANS_ON_CONTEXT: usize = 6;
 /// Of each message before it, so many characters: a long answer would drown the turn.
 const OF_EACH_BEFORE: usize = 240;
 
+/// Such a turn by itself ("is it safe?") says little: where there is something before it, it touches
+/// a subject by itself only where its log-odds are so far above the threshold.
+const PLAINLY: f32 = 3.0;
+
+/// Of a text of fewer words the fast path tells the leaves alone: the encoder would add little.
+const LONG_ENOUGH: usize = 10;
+
 /// A loaded model.
 pub struct Model {
     weights: Weights,
     encoder: Encoder,
     fast: Fast,
-    /// What was heard lately in texts that were judged, by their hash: the messages of a
-    /// conversation come again as the context of the next ones. In memory only.
-    lately: Mutex<HashMap<[u8; 32], Heard>>,
+    /// What was heard and found lately in texts that the encoder was asked about, by their hash: the
+    /// messages of a conversation come again as the context of the next ones, and many turns are
+    /// ones that everybody types. In memory only.
+    lately: Mutex<HashMap<[u8; 32], Lately>>,
 }
+
+/// What is remembered of a text.
+struct Lately {
+    heard: Heard,
+    /// What it is about, once somebody wanted to know.
+    found: Option<Vec<Finding>>,
+}
+
+/// What a text was judged by.
+enum By {
+    /// The fast path alone.
+    Fast,
+    /// The encoder too.
+    Encoder(Encoded),
+    /// The encoder, lately: this is what was found.
+    Lately(Vec<Finding>),
+}
+
+/// A message of the context.
+type Message<'a> = (Role, &'a str);
 
 /// What the firewall hears in one text.
 #[derive(Clone, Copy)]
@@ -57,16 +86,25 @@ struct Heard {
     language: [u8; 2],
     levels: [Level; 7],
     touched: [bool; 7],
+    /// Touched beyond doubt: see [`PLAINLY`].
+    plainly: [bool; 7],
+    /// So short that it leans on what was said before.
+    leans: bool,
 }
 
 impl Heard {
     fn is_touched(&self) -> bool {
         self.touched.contains(&true)
     }
-}
 
-/// The encoder's vector of a text. Wiped on drop.
-type Vector = Zeroizing<Vec<f32>>;
+    fn add(&mut self, other: Self) {
+        for subject in 0..7 {
+            self.levels[subject] = self.levels[subject].max(other.levels[subject]);
+            self.touched[subject] |= other.touched[subject];
+            self.plainly[subject] |= other.plainly[subject];
+        }
+    }
+}
 
 impl Model {
     /// The model that is shipped.
@@ -103,123 +141,144 @@ impl Model {
 
     /// Is the encoder asked about this text too? For benches and the scorecard.
     pub fn is_doubtful(&self, words: &str) -> bool {
-        matches!(self.hear(words), Ok((.., Some(_))))
+        self.is_clear_to_the_fast(words) == Some(false)
     }
 
     /// Does the fast path decide this text by itself? What cannot be judged, nobody decides. For
     /// benches.
     pub fn is_clear(&self, words: &str) -> bool {
-        matches!(self.hear(words), Ok((.., None)))
+        self.is_clear_to_the_fast(words) == Some(true)
+    }
+
+    fn is_clear_to_the_fast(&self, words: &str) -> Option<bool> {
+        let (heard, glance, by) = self.hear(words).ok()?;
+        Some(matches!(by, By::Fast) && (heard.is_touched() || !self.is_unsure(&glance)))
+    }
+
+    /// Forgets what was heard lately. For benches, which read the same texts again.
+    pub fn forget(&self) {
+        self.lately.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// What the firewall hears in a text that may have been heard before.
     fn hear_again(&self, words: &str) -> Result<Heard, Unjudged> {
-        let hash = *blake3::hash(words.as_bytes()).as_bytes();
-        let lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner).get(&hash).copied();
-        match lately {
+        match self.heard_lately(words, |lately| Some(lately.heard)) {
             Some(heard) => Ok(heard),
             None => self.hear(words).map(|(heard, ..)| heard),
         }
     }
 
-    fn remember(&self, words: &str, heard: Heard) {
+    fn heard_lately<T>(&self, words: &str, what: impl Fn(&Lately) -> Option<T>) -> Option<T> {
+        let hash = blake3::hash(words.as_bytes());
+        let lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
+        lately.get(hash.as_bytes()).and_then(what)
+    }
+
+    fn remember(&self, words: &str, heard: Heard, found: Option<Vec<Finding>>) {
+        let hash = *blake3::hash(words.as_bytes()).as_bytes();
         let mut lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
         if lately.len() >= REMEMBERED {
             lately.clear();
         }
-        lately.insert(*blake3::hash(words.as_bytes()).as_bytes(), heard);
+        lately.insert(hash, Lately { heard, found });
     }
 
-    /// What the firewall hears in a text by itself, what the fast path made of it, and the
-    /// encoder's vector if it was asked.
-    fn hear(&self, words: &str) -> Result<(Heard, Glance, Option<Vector>), Unjudged> {
+    /// What the firewall hears in a text by itself, what the fast path made of it, and by what it was
+    /// judged.
+    fn hear(&self, words: &str) -> Result<(Heard, Glance, By), Unjudged> {
         let header = &self.weights.header;
         let plain = normal(words);
         let glance = self.fast.glance(&self.weights, &plain);
         let language = language::judge(words, glance.shape, &header.languages)?;
         let is_english = language == language::ENGLISH;
+        let leans = glance.shape.words < LEANS_ON_CONTEXT;
         if is_english && glance.shape.known() >= KNOWN_TO_THE_FAST {
             let greatest = glance.subjects.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             if greatest < header.clear || greatest >= header.stop {
                 let levels = glance.subjects.map(level);
                 let touched = glance.subjects.map(|odds| odds >= header.stop);
-                return Ok((Heard { language, levels, touched }, glance, None));
+                let plainly = glance.subjects.map(|odds| odds >= header.stop + PLAINLY);
+                return Ok((Heard { language, levels, touched, plainly, leans }, glance, By::Fast));
             }
         }
-        let vector = Zeroizing::new(self.encoder.encode(&plain));
-        let judged = Zeroizing::new(self.weights.judge.subjects.apply(&vector));
+        let known = |lately: &Lately| Some((lately.heard, lately.found.clone()?));
+        if let Some((heard, found)) = self.heard_lately(words, known) {
+            return Ok((heard, glance, By::Lately(found)));
+        }
+        let encoded = self.encoder.encode(&plain);
+        let judged = Zeroizing::new(self.weights.judge.subjects.apply(&encoded.vector));
         let together = if is_english { &header.english } else { &header.elsewhere };
         let Together { by_judge, by_fast, bias, thresholds } = together;
-        let (mut levels, mut touched) = ([Level::default(); 7], [false; 7]);
+        let (mut levels, mut touched, mut plainly) =
+            ([Level::default(); 7], [false; 7], [false; 7]);
         for at in 0..7 {
-            let odds = by_judge * judged[at] + by_fast * glance.subjects[at] + bias[at];
+            let judged = judged[at] + encoded.evidence[at];
+            let odds = by_judge * judged + by_fast * glance.subjects[at] + bias[at];
             levels[at] = level(odds);
             touched[at] = odds >= thresholds[at];
+            plainly[at] = odds >= thresholds[at] + PLAINLY;
         }
-        let heard = Heard { language, levels, touched };
-        self.remember(words, heard);
-        Ok((heard, glance, Some(vector)))
+        let heard = Heard { language, levels, touched, plainly, leans };
+        self.remember(words, heard, None);
+        Ok((heard, glance, By::Encoder(encoded)))
     }
 
-    /// Of the messages before: each of the person's own, and, for a turn that leans on them, the
-    /// last two together with it. What cannot be judged in the person's own words shuts as if it
-    /// were this turn; the assistant's words by themselves shut nothing. One that touches a subject
-    /// is enough: nothing more is asked.
-    fn context(&self, spoken: &Spoken, leans: bool, heard: &mut Heard) -> Result<(), Unjudged> {
-        let add = |heard: &mut Heard, other: Heard| {
-            for (subject, level) in other.levels.into_iter().enumerate() {
-                heard.levels[subject] = level.max(heard.levels[subject]);
-                heard.touched[subject] |= other.touched[subject];
-            }
-        };
-        for (_, words) in spoken.context().filter(|(role, _)| *role == Role::User) {
-            match self.hear_again(words) {
-                Ok(other) => add(heard, other),
-                Err(Unjudged::Empty) => {}
-                Err(unjudged) => return Err(unjudged),
-            }
-            if heard.is_touched() {
-                return Ok(());
-            }
+    /// What the firewall hears in a turn (`heard`, by itself) that stands after these messages. One
+    /// that leans on them is judged together with the last two.
+    fn in_place(&self, before: &[Message], words: &str, heard: Heard) -> Heard {
+        if !heard.leans || heard.plainly.contains(&true) || before.is_empty() {
+            return heard;
         }
-        if leans {
-            let mut joined: Zeroizing<String> = Zeroizing::default();
-            let last: Vec<_> = spoken.context().rev().take(2).collect();
-            for (_, words) in last.into_iter().rev() {
-                joined.extend(words.chars().take(OF_EACH_BEFORE));
-                joined.push('\n');
+        let mut joined: Zeroizing<String> = Zeroizing::default();
+        for (_, words) in &before[before.len().saturating_sub(2)..] {
+            joined.extend(words.chars().take(OF_EACH_BEFORE));
+            joined.push('\n');
+        }
+        joined.push_str(words);
+        // Each part is judged too, or is the assistant's; together they may be of no one language.
+        self.hear_again(&joined).unwrap_or(heard)
+    }
+
+    /// Adds what is heard in the person's own messages before this turn; one that leans on others
+    /// must touch a subject by itself and in its place, since it was a turn before, and judged as
+    /// one. What cannot be judged in them shuts as if it were this turn; the assistant's words by
+    /// themselves shut nothing. One that touches a subject is enough: nothing more is asked.
+    fn context(&self, messages: &[Message], heard: &mut Heard) -> Result<(), Unjudged> {
+        for (at, (role, words)) in messages.iter().enumerate() {
+            if heard.is_touched() {
+                break;
             }
-            if joined.is_empty() {
-                return Ok(());
-            }
-            joined.push_str(spoken.words());
-            // Each part was judged, or is the assistant's; together they may be of no one language.
-            if let Ok((other, ..)) = self.hear(&joined) {
-                add(heard, other);
+            if *role == Role::User {
+                match self.hear_again(words) {
+                    Ok(own) if own.is_touched() => {
+                        heard.add(self.in_place(&messages[..at], words, own));
+                    }
+                    Ok(own) => heard.add(own),
+                    Err(Unjudged::Empty) => {}
+                    Err(unjudged) => return Err(unjudged),
+                }
             }
         }
         Ok(())
     }
 
-    fn findings(&self, words: &str, glance: &Glance, judged: Option<&Vector>) -> Vec<Finding> {
+    fn findings(&self, words: &str, glance: &Glance, judged: Option<&Encoded>) -> Vec<Finding> {
         let (shape, knows) = (glance.shape, glance.shape.known() >= KNOWN_TO_THE_FAST);
         let (weights, header) = (&self.weights, &self.weights.header);
         let stages = match judged {
-            Some(vector) => weights.judge.stages.apply(vector),
+            Some(encoded) => weights.judge.stages.apply(&encoded.vector),
             None => glance.stages(weights),
         };
         // What somebody says that they do not want raises nothing.
         let Some(stage) = stage(&stages) else { return Vec::new() };
         let found = match judged {
-            None => {
-                let leaves = Zeroizing::new(glance.leaves(weights));
-                header.fast_leaves.findings(&leaves, shape.runs, stage)
-            }
-            Some(vector) => {
-                let mut leaves = Zeroizing::new(weights.judge.leaves.apply(vector));
+            None => header.fast_leaves.findings(glance.leaves(weights), shape.runs, stage),
+            Some(encoded) => {
+                let mut leaves = Zeroizing::new(weights.judge.leaves.apply(&encoded.vector));
+                let gist = Zeroizing::new(weights.gist.apply(&encoded.gist));
+                leaves.iter_mut().zip(gist.iter()).for_each(|(odds, gist)| *odds += gist);
                 if knows {
-                    let fast = Zeroizing::new(glance.leaves(weights));
-                    for (odds, fast) in leaves.iter_mut().zip(fast.iter()) {
+                    for (odds, fast) in leaves.iter_mut().zip(glance.leaves(weights)) {
                         *odds += header.fast_beside_judge * fast;
                     }
                 }
@@ -230,14 +289,46 @@ impl Model {
         if knows && !found.is_empty() && is_dislike(words) { Vec::new() } else { found }
     }
 
-    fn judged(&self, spoken: &Spoken) -> Result<([u8; 2], Judgement), Unjudged> {
-        let (mut heard, glance, vector) = self.hear(spoken.words())?;
-        if !heard.is_touched() {
-            self.context(spoken, glance.shape.words < LEANS_ON_CONTEXT, &mut heard)?;
+    /// Is the fast path in doubt about the leaves, of a text in which the encoder would hear more?
+    fn is_unsure(&self, glance: &Glance) -> bool {
+        let header = &self.weights.header;
+        if glance.shape.runs < LONG_ENOUGH {
+            return false;
         }
-        let findings = self.findings(spoken.words(), &glance, vector.as_ref());
-        let Heard { language, levels: subjects, touched } = heard;
-        Ok((language, Judgement { subjects, touched, findings }))
+        let leaves = glance.leaves(&self.weights);
+        let sure = header.fast_leaves.of_the_best(leaves, glance.shape.runs);
+        let [from, to] = header.leaves_doubtful;
+        (from..to).contains(&sure)
+    }
+
+    fn judged(&self, spoken: &Spoken) -> Result<([u8; 2], Judgement), Unjudged> {
+        let words = spoken.words();
+        let (by_itself, glance, by) = self.hear(words)?;
+        let messages: Vec<Message> = spoken.context().collect();
+        let mut heard = self.in_place(&messages, words, by_itself);
+        self.context(&messages, &mut heard)?;
+        let findings = match by {
+            By::Lately(found) => found,
+            By::Fast if heard.is_touched() || !self.is_unsure(&glance) => {
+                self.findings(words, &glance, None)
+            }
+            By::Fast => {
+                let lately = self.heard_lately(words, |lately| lately.found.clone());
+                lately.unwrap_or_else(|| {
+                    let encoded = self.encoder.encode(&normal(words));
+                    let found = self.findings(words, &glance, Some(&encoded));
+                    self.remember(words, by_itself, Some(found.clone()));
+                    found
+                })
+            }
+            By::Encoder(encoded) => {
+                let found = self.findings(words, &glance, Some(&encoded));
+                self.remember(words, by_itself, Some(found.clone()));
+                found
+            }
+        };
+        let Heard { levels: subjects, touched, .. } = heard;
+        Ok((by_itself.language, Judgement { subjects, touched, findings }))
     }
 }
 

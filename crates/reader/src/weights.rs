@@ -1,12 +1,12 @@
 //! The model's file.
 //!
-//! Layout, little-endian: `TACTMDL3`; the length of the header (u32) and the header (JSON, see
+//! Layout, little-endian: `TACTMDL4`; the length of the header (u32) and the header (JSON, see
 //! [`Header`]); the vocabulary (u32 length, text); the table (i8, tokens × dim); the hashed
-//! n-grams (i8, buckets × 8: one column a subject and one unused); eight layers, each its weights
+//! n-grams (i8, buckets × 8: one column a subject and one unused); nine layers, each its weights
 //! (i8, outputs × inputs), what a step is worth (f32, outputs) and the bias (f32, outputs): of the
 //! fast path the hidden layer, the subjects straight from the table, then from the hidden layer the
 //! subjects, the leaves (and none) and the stages; of the judge the subjects, the leaves (and none)
-//! and the stages; the BLAKE3 hash of all before it (32 bytes).
+//! and the stages, and from its gist the leaves; the BLAKE3 hash of all before it (32 bytes).
 
 use crate::heads::Sure;
 use crate::matrix::{Layer, Matrix};
@@ -62,6 +62,8 @@ pub struct Header {
     pub languages: Vec<String>,
     /// The leaves of the fast path.
     pub fast_leaves: Sure,
+    /// Where the fast path is so sure of its best leaf, from and to, the judge is asked.
+    pub leaves_doubtful: [f32; 2],
     /// The leaves of the judge.
     pub judge_leaves: Sure,
 }
@@ -98,6 +100,8 @@ pub struct Weights {
     pub fast: Heads,
     /// wide → 7, leaves + 1, stages.
     pub judge: Heads,
+    /// The gist → leaves + 1, beside the judge's.
+    pub gist: Layer,
     /// Which file it is.
     pub id: ModelId,
 }
@@ -115,7 +119,7 @@ pub struct Heads {
 /// Curious, doing, buying, dislike.
 pub const STAGES: usize = 4;
 
-const MAGIC: &[u8; 8] = b"TACTMDL3";
+const MAGIC: &[u8; 8] = b"TACTMDL4";
 
 impl Weights {
     /// Reads a file.
@@ -144,13 +148,14 @@ impl Weights {
         let leaves = header.leaves.len() + 1;
         let fast = heads(&mut rest, header.hidden, leaves)?;
         let judge = heads(&mut rest, header.wide, leaves)?;
+        let gist = layer(&mut rest, crate::encoder::GIST, leaves)?;
         if !rest.is_empty() || vocabulary.lines().count() != header.tokens {
             return Err(LoadError::Header("there is more or less than it says".to_owned()));
         }
         let mut id = [0; 8];
         id.copy_from_slice(&whole.as_bytes()[..8]);
         let id = ModelId(u64::from_be_bytes(id));
-        Ok(Self { header, vocabulary, table, hashed, hidden, direct, fast, judge, id })
+        Ok(Self { header, vocabulary, table, hashed, hidden, direct, fast, judge, gist, id })
     }
 }
 

@@ -10,23 +10,33 @@ struct Case {
     ids: Vec<u32>,
     /// Thousandths.
     vector: Vec<f32>,
+    evidence: [f32; 7],
 }
 
 #[test]
-fn tokens_and_vectors_are_those_of_the_reference() {
+fn tokens_vectors_and_evidence_are_those_of_the_reference() {
     let encoder = Encoder::load(FILE).unwrap();
     let cases: Vec<Case> = include_str!("encoder.jsonl")
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     assert!(cases.len() >= 400);
-    for Case { text, ids, vector } in cases {
+    let (mut squares, mut count) = (0.0, 0.0);
+    for Case { text, ids, vector, evidence } in cases {
         assert_eq!(encoder.tokens(&text), ids, "{text:?}");
         let ours = encoder.encode(&text);
         let length = vector.iter().map(|v| v * v).sum::<f32>().sqrt();
-        let cosine = ours.iter().zip(&vector).map(|(a, b)| a * b).sum::<f32>() / length;
+        let cosine = ours.vector.iter().zip(&vector).map(|(a, b)| a * b).sum::<f32>() / length;
         assert!(cosine > 0.998, "{text:?}: {cosine}");
+        for (ours, reference) in ours.evidence.iter().zip(&evidence) {
+            let apart = (ours - reference).abs();
+            assert!(apart < 0.8, "{text:?}: {apart}");
+            squares += apart * apart;
+            count += 1.0;
+        }
     }
+    // Log-odds of up to ten: by rounding to 8 bits a hundredth of that.
+    assert!(squares / count < 0.01, "{}", squares / count);
 }
 
 #[test]

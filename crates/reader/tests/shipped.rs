@@ -41,7 +41,7 @@ fn tokens_are_those_of_the_reference() {
 fn a_damaged_file_is_refused() {
     let load = |bytes: &[u8]| Model::load(bytes, ENCODER, &TAXONOMY).err().unwrap();
     assert_eq!(load(b""), LoadError::Magic);
-    assert_eq!(load(b"TACTMDL3"), LoadError::Damaged);
+    assert_eq!(load(b"TACTMDL4"), LoadError::Damaged);
     assert_eq!(load(&FILE[..FILE.len() - 1]), LoadError::Damaged);
     assert_eq!(load(&FILE[..FILE.len() / 2]), LoadError::Damaged);
     for at in [8, 12, 5_000, FILE.len() / 2, FILE.len() - 40] {
@@ -186,6 +186,19 @@ fn a_turn_that_leans_on_what_came_before_is_judged_with_it() {
 }
 
 #[test]
+fn a_turn_that_says_little_by_itself_is_what_its_place_makes_it() {
+    let touches = |before: &str| {
+        let message = Message { role: Role::User, words: Words::new(before.to_owned()) };
+        let context = if before.is_empty() { vec![] } else { vec![message] };
+        let admitted = admit_open(Words::new("is it safe?".to_owned()), context);
+        MODEL.read(admitted.spoken()).judged.unwrap().touched.contains(&true)
+    };
+    assert!(touches(""), "in doubt it is left out");
+    assert!(touches("can I take ibuprofen with wine"));
+    assert!(!touches("Which sealant works for a leaking kitchen tap?"));
+}
+
+#[test]
 fn the_assistants_words_are_no_interest_of_the_person() {
     let context = vec![Message {
         role: Role::Assistant,
@@ -208,7 +221,7 @@ proptest! {
     /// A file that is no model is refused, whatever its header says.
     #[test]
     fn any_file_is_refused_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        let mut file = b"TACTMDL3".to_vec();
+        let mut file = b"TACTMDL4".to_vec();
         file.extend(&bytes);
         let hash = blake3::hash(&file);
         file.extend(hash.as_bytes());

@@ -60,7 +60,7 @@ pub fn policy(bytes: &[u8]) {
 /// A model's file. The input is what stands between its first eight bytes and the hash at its end,
 /// which are put right: a fuzzer does not guess a hash.
 pub fn model(bytes: &[u8]) {
-    let mut file = [b"TACTMDL3", bytes].concat();
+    let mut file = [b"TACTMDL4", bytes].concat();
     let hash = *blake3::hash(&file).as_bytes();
     file.extend(hash);
     let loaded = tactful_reader::Model::load(&file, &[], taxonomy());

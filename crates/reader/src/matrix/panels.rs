@@ -7,31 +7,33 @@
 
 use archmage::prelude::*;
 
-/// Goes through the rows, some at a time, and for each some panels at a time.
+/// Goes through the panels, some at a time, and for each through the rows, as many at a time as are
+/// left: so weights come from far away once, and the last rows do not cost a pass each.
 macro_rules! bands {
     ($tile:ident, $rows:expr, $weights:expr, $inputs:expr, $outputs:expr, $sums:expr,
-     [$(($high:literal, $wide:literal)),+]) => {{
-        let (mut rows, mut sums) = ($rows, $sums);
-        $({
-            let whole = rows.len() / ($high * $inputs);
-            let (these, other) = rows.split_at(whole * $high * $inputs);
-            let (these_sums, other_sums) = sums.split_at_mut(whole * $high * $outputs);
-            let bands = these.chunks_exact($high * $inputs);
-            for (rows, sums) in bands.zip(these_sums.chunks_exact_mut($high * $outputs)) {
-                let mut panels = $weights.chunks_exact($wide * SIDE * $inputs);
-                let mut at = 0;
-                for panels in panels.by_ref() {
-                    $tile::<$high, $wide>(rows, panels, $inputs, &mut sums[at..], $outputs, $outputs - at);
-                    at += $wide * SIDE;
-                }
-                for panel in panels.remainder().chunks_exact(SIDE * $inputs) {
-                    $tile::<$high, 1>(rows, panel, $inputs, &mut sums[at..], $outputs, $outputs - at);
-                    at += SIDE;
-                }
-            }
-            (rows, sums) = (other, other_sums);
-        })+
-        debug_assert!(rows.is_empty() && sums.is_empty());
+     $wide:literal, [$($high:literal),+]) => {{
+        let mut panels = $weights.chunks_exact($wide * SIDE * $inputs);
+        let mut at = 0;
+        for panels in panels.by_ref() {
+            let (mut rows, mut done) = ($rows, 0);
+            $(while rows.len() >= $high * $inputs {
+                let (these, other) = rows.split_at($high * $inputs);
+                let sums = &mut $sums[done * $outputs + at..];
+                $tile::<$high, $wide>(these, panels, $inputs, sums, $outputs, $outputs - at);
+                (rows, done) = (other, done + $high);
+            })+
+            at += $wide * SIDE;
+        }
+        for panel in panels.remainder().chunks_exact(SIDE * $inputs) {
+            let (mut rows, mut done) = ($rows, 0);
+            $(while rows.len() >= $high * $inputs {
+                let (these, other) = rows.split_at($high * $inputs);
+                let sums = &mut $sums[done * $outputs + at..];
+                $tile::<$high, 1>(these, panel, $inputs, sums, $outputs, $outputs - at);
+                (rows, done) = (other, done + $high);
+            })+
+            at += SIDE;
+        }
     }};
 }
 

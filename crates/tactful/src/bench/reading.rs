@@ -70,6 +70,7 @@ pub fn texts(file: &Path) -> Result<Vec<String>> {
 /// Never; the signature is that of the other measurements.
 pub fn measure(model: &Model, texts: &[String], runs: usize) -> Result<Measured> {
     let read = |text: &String| {
+        model.forget();
         let admitted = admit_open(Words::new(text.clone()), Vec::new());
         std::hint::black_box(model.read(admitted.spoken()));
     };

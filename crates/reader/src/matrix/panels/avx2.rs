@@ -12,7 +12,7 @@ pub fn times(
     outputs: usize,
     sums: &mut [i32],
 ) {
-    bands!(tile, rows, weights, inputs, outputs, sums, [(2, 1), (1, 1)]);
+    bands!(tile, rows, weights, inputs, outputs, sums, 1, [2, 1]);
 }
 
 #[rite(v3, import_intrinsics)]

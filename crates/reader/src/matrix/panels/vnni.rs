@@ -12,8 +12,8 @@ pub fn times(
     outputs: usize,
     sums: &mut [i32],
 ) {
-    // Thirty-two registers hold sixteen sums, four pieces of weights and one of a row.
-    bands!(tile, rows, weights, inputs, outputs, sums, [(4, 4), (1, 4)]);
+    // Thirty-two registers hold twenty-four sums, four pieces of weights and one of a row.
+    bands!(tile, rows, weights, inputs, outputs, sums, 4, [6, 5, 4, 3, 2, 1]);
 }
 
 #[rite(v4x, import_intrinsics)]
