@@ -32,7 +32,7 @@ pub struct Position {
 }
 
 /// What is committed together, or not at all. The order within does not matter.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
     /// What `account` events named, with the account and its platform.
     pub facts: Vec<(Tag, Name, AccountFact)>,

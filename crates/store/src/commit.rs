@@ -111,6 +111,9 @@ impl Store {
     /// # Errors
     /// When the engine refuses; nothing of the batch is there then.
     pub fn commit(&mut self, batch: &Batch, policy: &Policy) -> Result<(), StoreError> {
+        if *batch == Batch::default() {
+            return Ok(());
+        }
         let taxonomy = &self.taxonomy;
         self.engine.transaction(|engine| {
             write_standing(engine, taxonomy, batch)?;

@@ -135,6 +135,22 @@ impl Store {
         })
     }
 
+    /// Reads several times of one state: SQLite locks its file once then, and not once a statement.
+    /// Nothing may be written meanwhile.
+    ///
+    /// # Errors
+    /// When the engine refuses, or `reading` does.
+    pub fn at_once<T>(
+        &mut self,
+        reading: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.engine.script("BEGIN")?;
+        let read = reading(self);
+        // There is nothing to keep, so both ends are the same; this one also follows an error.
+        self.engine.script("ROLLBACK")?;
+        read
+    }
+
     /// A note that is kept under a name: the policy in force, the mark of the key.
     pub fn note(&mut self, name: &str) -> Result<Option<String>, StoreError> {
         let rows = self.engine.query("SELECT value FROM meta WHERE name = $1", &[name.into()])?;

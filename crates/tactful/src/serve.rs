@@ -337,7 +337,10 @@ pub fn serve(
             })
         }
     };
-    let judges = std::thread::available_parallelism().map_or(1, usize::from);
+    let judges = match std::thread::available_parallelism().map_or(1, usize::from) {
+        1 => 0,
+        cores => cores,
+    };
     let counting = Arc::clone(&figures);
     let (intake, writer) = Intake::start(Writer {
         store: open()?.store,

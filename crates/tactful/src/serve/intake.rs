@@ -25,6 +25,9 @@ const WAITING: usize = 256;
 /// Events that are committed together, at most.
 const TOGETHER: usize = 4096;
 
+/// So few events are not worth a thread of their own.
+const FEW: usize = 8;
+
 /// What became of one event, for who sent it: `used`, `known`, a refusal's code, `not_used`, or
 /// what was wrong with it.
 pub type Ended = Result<&'static str, String>;
@@ -61,7 +64,7 @@ pub enum Refused {
 pub struct Writer {
     /// Its own store.
     pub store: Store,
-    /// One more for each thread that judges.
+    /// One more for each thread that judges, where more than one does.
     pub judges: Vec<Store>,
     /// Makes tags.
     pub keyring: Keyring,
@@ -195,7 +198,18 @@ impl Writer {
         said: Vec<(usize, Event)>,
         policy: &Policy,
     ) -> Result<Vec<(usize, Judged)>, StoreError> {
-        let share = said.len().div_ceil(self.judges.len()).max(8);
+        let (keyring, taxonomy, model) = (&self.keyring, &self.taxonomy, &*self.model);
+        let work = |store: &mut Store, part: Vec<(usize, Event)>| {
+            store.at_once(|store| {
+                let mut said = Said::new(store, keyring, taxonomy, policy, model);
+                part.into_iter().map(|(at, event)| Ok((at, said.judge(event)?))).collect()
+            })
+        };
+        let share = said.len().div_ceil(self.judges.len().max(1)).max(FEW);
+        if said.len() <= share {
+            // The writer's own store: what it wrote last is still in its memory.
+            return work(&mut self.store, said);
+        }
         let mut shares: Vec<Vec<(usize, Event)>> = Vec::new();
         let mut said = said.into_iter();
         loop {
@@ -205,23 +219,13 @@ impl Writer {
             }
             shares.push(part);
         }
-        let (keyring, taxonomy, model) = (&self.keyring, &self.taxonomy, &*self.model);
-        let work = |store: &mut Store, part: Vec<(usize, Event)>| {
-            let mut said = Said::new(store, keyring, taxonomy, policy, model);
-            let each = part.into_iter().map(|(at, event)| Ok((at, said.judge(event)?)));
-            each.collect::<Result<Vec<_>, StoreError>>()
-        };
-        if let [_] = &shares[..] {
-            let (part, store) = (shares.remove(0), &mut self.judges[0]);
-            return work(store, part);
-        }
         std::thread::scope(|scope| {
             let threads: Vec<_> = shares
                 .into_iter()
                 .zip(&mut self.judges)
                 .map(|(part, store)| scope.spawn(|| work(store, part)))
                 .collect();
-            let mut all = Vec::new();
+            let mut all: Vec<(usize, Judged)> = Vec::new();
             for thread in threads {
                 let part = thread.join().map_err(|_| {
                     StoreError::Mismatch("a thread that judges ended early".to_owned())
