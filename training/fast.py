@@ -1,5 +1,5 @@
 """The fast path: a static table (one row a WordPiece token, summed over the text, brought to length one), a hidden layer,
-heads on it, and hashed words and pairs of words beside it for the subjects. It learns what the judge says of 190,000
+heads on it, and hashed words and pairs of words beside it for the subjects. It learns what the wide judge says of 220,000
 texts, and what was labelled."""
 import pathlib
 import time
@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
-from judge import leaf_loss
+from wide import leaf_loss
 
 TABLE, HIDDEN, BUCKETS = 192, 192, 1 << 18
 EPOCHS, BATCH, RATE = 10, 512, 3e-3
@@ -88,8 +88,8 @@ def packed(features, of):
 
 
 def fit(feats, truth, target, use, log=print):
-    """target: the judge's vectors, log-odds of subjects and of leaves, of every row; `truth` as in judge.py, where
-    `truth["told"]` says which rows were labelled or written: those count as they are, the rest as the judge says."""
+    """target: the wide judge's vectors, log-odds of subjects and of leaves, of every row; `truth` as in judge.py, where
+    `truth["told"]` says which rows were labelled or written: those count as they are, the rest as that one says."""
     torch.manual_seed(2)
     rng = np.random.default_rng(2)
     vectors, odds, leaf_odds, stage_odds = target
@@ -103,7 +103,7 @@ def fit(feats, truth, target, use, log=print):
         told = torch.tensor(truth["told"][batch])
         said = torch.tensor(truth["subjects"][batch])
         soft = torch.sigmoid(torch.tensor(odds[batch]))
-        # What was labelled counts half by its label and half by the judge, which has seen the rest.
+        # What was labelled counts half by its label and half by the wide judge, which has seen the rest.
         wanted = torch.where(told[:, None], 0.7 * said + 0.3 * soft, soft)
         weight = torch.where(told, 3.0, 1.0)
         loss = (F.binary_cross_entropy_with_logits(subjects, wanted, reduction="none").sum(1) * weight).mean()

@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 import fast
 import judge
 import texts
+import wide
 
 # Of the labelled prompts that touch a subject, the share that the thresholds keep out: of all, and of each subject. Of
 # our own texts in other languages, which are harder than what people type (hints, half of the harmless ones look-alikes).
@@ -19,12 +20,12 @@ RECALL, RECALL_EACH, RECALL_THERE = 0.97, 0.93, 0.94
 # the share that must be sensitive.
 CLEAR_LOSS, STOP_PRECISION = 0.01, 0.83
 # Where the fast path is so sure of its best leaf, from and to, the judge is asked.
-LEAVES_DOUBTFUL = (0.2, 0.45)
+LEAVES_DOUBTFUL = (0.1, 0.8)
 # Most texts that show no interest may be given one.
 INVENTED = 0.15
 CANDIDATES, MOST = 4, 3
 # What the fast path tells beside its best leaf must be so sure, since nobody else is asked.
-BESIDE = 0.6
+BESIDE = 0.8
 SHARES = (0.0, 0.2, 0.35, 0.5, 0.75, 1.0)
 
 
@@ -221,7 +222,8 @@ def finish(work, out):
         print(point)
     model = torch.load(work / "judge.pt", weights_only=False)
     quick, step = torch.load(work / "fast.pt", weights_only=False)
-    write(out, model, quick, step, {
+    typed = [i for i, r in enumerate(data["rows"]) if r["source"] in ("labelled", "chats") and r["language"] == "en"]
+    write(out, model, judge.often([data["ids"][i] for i in typed]), quick, step, {
         "leaves": ids, "languages": supported, "clear": clear, "stop": stop if np.isfinite(stop) else 1e6,
         "english": {"by_judge": by_judge, "by_fast": by_fast, "bias": list(bias), "thresholds": list(thresholds)},
         "elsewhere": {"by_judge": by_judge_there, "by_fast": by_fast_there, "bias": list(bias_there),
@@ -248,7 +250,7 @@ def whole_steps(layer, scale=1.0):
     return np.round(weight / steps[:, None]).astype(np.int8), (steps * scale).astype("<f4")
 
 
-def write(out, model, quick, step, header, metrics):
+def write(out, model, often, quick, step, header, metrics):
     """`tactful.bin`: see crates/reader/src/weights.rs for the layout; and the encoder."""
     table = np.round(quick.table.weight.detach().numpy() / step).astype(np.int8)
     hashed = quick.hashed.weight.detach().numpy()
@@ -256,7 +258,7 @@ def write(out, model, quick, step, header, metrics):
     hashed = np.hstack([np.round(hashed / hashed_steps).astype(np.int8), np.zeros((fast.BUCKETS, 1), np.int8)])
     header = plain(header | {
         "dim": fast.TABLE, "hidden": fast.HIDDEN, "tokens": int(table.shape[0]), "buckets": fast.BUCKETS,
-        "wide": model.encoder.w["d3"].shape[1], "hashed_steps": list(hashed_steps)})
+        "wide": judge.VECTOR, "hashed_steps": list(hashed_steps)})
     vocabulary = (fast.MODEL / "vocab.txt").read_bytes().decode().rstrip("\n").encode()
     encoded = json.dumps(header).encode()
     body = b"TACTMDL4"
@@ -272,11 +274,15 @@ def write(out, model, quick, step, header, metrics):
     # The table's sum comes in at length one; what was trained on it scaled takes the scale into its steps.
     body += layer(quick.hidden, fast.SCALE) + layer(quick.direct, fast.SCALE)
     body += layer(quick.subjects, 1.0) + layer(quick.leaves, 1.0) + layer(quick.stages, 1.0)
-    body += layer(model.subjects, judge.SCALE) + layer(model.leaves, judge.SCALE) + layer(model.stages, judge.SCALE)
-    body += layer(model.gist, 1.0)
+    # The leaves of the judge are told by its vector and by its gist.
+    of_vector, of_gist = (torch.nn.Linear(n, model.leaves.out_features, bias) for n, bias in ((judge.VECTOR, True), (judge.GIST, False)))
+    of_vector.weight.data, of_gist.weight.data = model.leaves.weight.split([judge.VECTOR, judge.GIST], 1)
+    of_vector.bias = model.leaves.bias
+    body += layer(model.subjects, wide.SCALE) + layer(of_vector, wide.SCALE) + layer(model.stages, wide.SCALE)
+    body += layer(of_gist, 1.0)
     body += blake3.blake3(body).digest()
     (out / "tactful.bin").write_bytes(body)
-    size = model.encoder.save(out / "encoder.bin")
+    size = model.save(out / "encoder.bin", often)
     metrics["bytes"] = {"tactful.bin": len(body), "encoder.bin": size}
     (out / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
     print(f"{len(body) / 1e6:.1f} MB and {size / 1e6:.1f} MB")

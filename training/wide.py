@@ -1,5 +1,6 @@
-"""Fine-tunes the sentence encoder, with heads for the subjects, the leaves and the stages, on what was labelled by
-reading, what we wrote, and what the teacher says of other texts."""
+"""Fine-tunes the whole sentence encoder, with heads for the subjects, the leaves and the stages, on what was labelled by
+reading, what we wrote, and what the teacher says of other texts. It does not ship: the judge (judge.py) and the fast path
+learn from what it says."""
 import time
 
 import numpy as np
@@ -15,7 +16,7 @@ SCALE = 4.0
 LEAVES_SHARE, STAGES_SHARE = 0.5, 0.1
 
 
-class Judge(nn.Module):
+class Wide(nn.Module):
     def __init__(self, leaves, stages):
         super().__init__()
         self.encoder = Encoder()
@@ -67,7 +68,7 @@ def fit(ids, truth, use, half, log=print):
     stages (n, -1 where nobody said). Trains on the rows `use`, of which it sees those of `half` in every second epoch."""
     torch.manual_seed(1)
     rng = np.random.default_rng(1)
-    model = Judge(truth["leaves"].shape[1] - 1, truth["stage_count"])
+    model = Wide(truth["leaves"].shape[1] - 1, truth["stage_count"])
     model.train()
     heads = [p for head in (model.subjects, model.leaves, model.stages) for p in head.parameters()]
     ours = [model.encoder.w["attention"], model.encoder.w["attention_b"], model.gist.weight]
@@ -98,7 +99,7 @@ def fit(ids, truth, use, half, log=print):
         rate.step()
         total += loss.item()
         if step % max(1, len(plan) // 8) == 0:
-            log(f"judge: step {step} of {len(plan)}, mean loss {total / (step + 1):.3f}, {time.time() - start:.0f} s")
+            log(f"wide: step {step} of {len(plan)}, mean loss {total / (step + 1):.3f}, {time.time() - start:.0f} s")
     model.eval()
     return model
 
@@ -107,10 +108,9 @@ def fit(ids, truth, use, half, log=print):
 def apply(model, ids):
     """Vectors (float16), log-odds of the subjects, of the leaves (float16), of the stages."""
     lengths = np.array([len(x) for x in ids])
-    n = len(ids)
-    out = [np.zeros((n, DIM), np.float16), np.zeros((n, 7), np.float32),
-           np.zeros((n, model.leaves.out_features), np.float16), np.zeros((n, model.stages.out_features), np.float32)]
-    for batch in batches(lengths, np.arange(n), np.random.default_rng(0)):
+    kinds = (np.float16, np.float32, np.float16, np.float32)
+    out = [np.zeros((len(ids), part.shape[1]), kind) for part, kind in zip(model(ids[:1]), kinds)]
+    for batch in batches(lengths, np.arange(len(ids)), np.random.default_rng(0)):
         for array, value in zip(out, model([ids[i] for i in batch])):
             array[batch] = value.numpy()
     return out

@@ -1,9 +1,13 @@
-//! The sentence encoder that the doubtful turns are asked of: the layers of USE-multilingual-v3
-//! (Yang et al. 2019, "Multilingual Universal Sentence Encoder for Semantic Retrieval"), fine-tuned
-//! on what was labelled and packed by `training/encoder.py`. Every token's vector, and what three
-//! convolutions make of it with its neighbours, are summed over the text and brought through three
-//! dense layers to 512 numbers. Beside it stands attention of our own, since a few words in a long
-//! text drown in the sum: of each subject, where in the text to look and what is found there.
+//! The sentence encoder that the doubtful turns are asked of: the tokens and their vectors of
+//! USE-multilingual-v3 (Yang et al. 2019, "Multilingual Universal Sentence Encoder for Semantic
+//! Retrieval") and its convolutions through a narrow waist, trained on what was labelled and on what
+//! the whole encoder says, and packed by `training/encoder.py`. Every token's vector, and what three
+//! convolutions make of it with its neighbours, are summed over the text and brought to one vector.
+//! Beside it stands attention of our own, since a few words in a long text drown in the sum: of
+//! each subject, where in the text to look and what is found there.
+//!
+//! What a token is before its neighbours are looked at does not depend on the text. Of the tokens
+//! that come often it is worked out once, when the file is read.
 
 use crate::matrix::{Layer, Matrix, Rows};
 use crate::sentencepiece::{Piece, SentencePiece};
@@ -14,17 +18,34 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use zeroize::Zeroize;
 
-/// Length of a vector.
-pub const DIM: usize = 512;
-
-/// Width of one convolution.
-const WIDTH: usize = 256;
-
-/// Numbers a token: its own vector, and three convolutions.
-const FEATURES: usize = DIM + 3 * WIDTH;
+/// Length of a text's vector.
+pub const VECTOR: usize = 320;
 
 /// Length of a gist.
-pub const GIST: usize = FEATURES;
+pub const GIST: usize = 128;
+
+/// Length of a token's vector.
+const DIM: usize = 512;
+
+/// Width of one convolution, and of its waist.
+const WIDTH: usize = 256;
+const WAIST: usize = 128;
+
+/// Of each convolution: how many neighbours it sees, and how many of them stand before.
+const ORDERS: [(usize, usize); 3] = [(2, 0), (3, 1), (5, 2)];
+
+/// Width of all convolutions.
+const WIDE: usize = ORDERS.len() * WIDTH;
+
+/// What a token is to the places around it, in all convolutions.
+const PLACES: usize = (ORDERS[0].0 + ORDERS[1].0 + ORDERS[2].0) * WAIST;
+
+/// What a token is before its neighbours are looked at: what goes into the convolutions, and what
+/// their first layer makes of it for the places around it.
+const ALONE: usize = WIDE + PLACES;
+
+/// Numbers a token: its own vector, and three convolutions.
+const FEATURES: usize = DIM + WIDE;
 
 /// Attention looks once for each subject, and once for the leaves.
 const QUERIES: usize = 8;
@@ -32,16 +53,13 @@ const QUERIES: usize = 8;
 /// What it finds of each subject.
 const VALUES: usize = 7;
 
-/// Width of the dense layers.
-const HIDDEN: usize = 320;
-
-/// Of each convolution: how many neighbours it sees, and how many of them stand before.
-const ORDERS: [(usize, usize); 3] = [(2, 0), (3, 1), (5, 2)];
-
 /// More tokens than this say nothing more about a text; the rest is not looked at.
 const LONGEST: usize = 256;
 
-const MAGIC: &[u8; 8] = b"TACTENC3";
+/// Vectors shorter than this are not made longer.
+const SHORTEST: f32 = 1e-6;
+
+const MAGIC: &[u8; 8] = b"TACTENC4";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,6 +70,8 @@ struct Header {
     scale: Vec<f32>,
     offset: Vec<f32>,
     epsilon: f32,
+    /// Tokens that come often.
+    often: Vec<Piece>,
     tensors: Vec<Tensor>,
 }
 
@@ -64,29 +84,27 @@ struct Tensor {
     steps: Option<Vec<f32>>,
 }
 
-/// A projection to [`WIDTH`], then a convolution over a token and its neighbours, twice, each with
-/// what went in added.
+/// A convolution over a token and its neighbours, twice, each with what went in added.
 struct Branch {
     before: usize,
-    projection: Layer,
     first: Convolution,
     second: Convolution,
 }
 
-/// What a token is to each of the places around it: [`WIDTH`] outputs a place, one place after the
-/// other. So a token is rounded and multiplied once, by its own scale, and not once a place.
+/// Through the waist: what a token is to each of the places around it, [`WAIST`] numbers a place, is
+/// summed a place and brought to [`WIDTH`]. So a token is multiplied once and not once a place.
 struct Convolution {
     places: Matrix,
-    bias: Vec<f32>,
+    out: Layer,
 }
 
 /// What the encoder makes of a text. Wiped on drop.
 pub struct Encoded {
-    /// [`DIM`] numbers of length one: the text as a whole.
+    /// [`VECTOR`] numbers of length one: the text as a whole.
     pub vector: Vec<f32>,
     /// Log-odds of the subjects, to be added to those of the vector: what attention found.
     pub evidence: [f32; VALUES],
-    /// [`GIST`] numbers: the mean of the tokens that count for the leaves.
+    /// [`GIST`] numbers: what the tokens are that count for the leaves.
     pub gist: Vec<f32>,
 }
 
@@ -105,11 +123,18 @@ pub struct Encoder {
     scale: Vec<f32>,
     offset: Vec<f32>,
     epsilon: f32,
-    branches: Vec<Branch>,
+    /// From a token's vector to what goes into the convolutions.
+    projections: Vec<Layer>,
     projection_norm: (Vec<f32>, Vec<f32>),
+    branches: Vec<Branch>,
     norm: (Vec<f32>, Vec<f32>),
+    /// To a hidden layer, and past it; from it, what is added to what went past.
     gather: Layer,
-    dense: [Matrix; 6],
+    dense: Matrix,
+    gist: Matrix,
+    /// [`ALONE`] numbers a token that comes often, and the place of each token's, from 1 on.
+    often: Vec<f32>,
+    place_of: Vec<u16>,
     /// To [`QUERIES`] and [`VALUES`].
     attention: Layer,
 }
@@ -147,50 +172,66 @@ impl Encoder {
             .ok_or_else(|| LoadError::Header("its pieces do not fit".to_owned()))?;
         let mut tensors = Tensors::read(&header.tensors, &mut rest)?;
         let table = take(&mut rest, header.rows * DIM)?.to_vec();
-        let mut branches = Vec::new();
+        let (mut projections, mut branches) = (Vec::new(), Vec::new());
         let mut projection_norm = (Vec::new(), Vec::new());
         for (order, before) in ORDERS {
-            let projection = Layer {
+            projections.push(Layer {
                 matrix: tensors.matrix(&format!("proj{order}"), DIM, WIDTH)?,
                 bias: tensors.vector(&format!("proj_b{order}"), WIDTH)?,
-            };
+            });
             let mut convolution = |layer| {
                 Ok(Convolution {
-                    places: tensors.places(&format!("w{layer}_{order}"), order)?,
-                    bias: tensors.vector(&format!("b{layer}_{order}"), WIDTH)?,
+                    places: tensors.matrix(&format!("in{layer}_{order}"), WIDTH, order * WAIST)?,
+                    out: Layer {
+                        matrix: tensors.matrix(&format!("out{layer}_{order}"), WAIST, WIDTH)?,
+                        bias: tensors.vector(&format!("b{layer}_{order}"), WIDTH)?,
+                    },
                 })
             };
             let (first, second) = (convolution(1)?, convolution(2)?);
-            branches.push(Branch { before, projection, first, second });
+            branches.push(Branch { before, first, second });
             projection_norm.0.extend(tensors.vector(&format!("ln_g{order}"), WIDTH)?);
             projection_norm.1.extend(tensors.vector(&format!("ln_b{order}"), WIDTH)?);
         }
-        Ok(Self {
-            branches,
+        let mut encoder = Self {
+            projections,
             projection_norm,
+            branches,
             norm: (tensors.vector("ln_g", FEATURES)?, tensors.vector("ln_b", FEATURES)?),
             gather: Layer {
-                matrix: tensors.matrix("cnn_W", FEATURES, DIM)?,
-                bias: tensors.vector("cnn_b", DIM)?,
+                matrix: tensors.matrix("gather", FEATURES, 2 * VECTOR)?,
+                bias: tensors.vector("gather_b", 2 * VECTOR)?,
             },
-            dense: [
-                tensors.matrix("d0", DIM, HIDDEN)?,
-                tensors.matrix("p1", DIM, HIDDEN)?,
-                tensors.matrix("d1", HIDDEN, HIDDEN)?,
-                tensors.matrix("d2", HIDDEN, DIM)?,
-                tensors.matrix("p3", HIDDEN, DIM)?,
-                tensors.matrix("d3", DIM, DIM)?,
-            ],
+            dense: tensors.matrix("dense", VECTOR, VECTOR)?,
+            gist: tensors.matrix("gist", FEATURES, GIST)?,
             attention: Layer {
                 matrix: tensors.matrix("attention", FEATURES, QUERIES + VALUES)?,
                 bias: tensors.vector("attention_b", QUERIES + VALUES)?,
             },
+            often: Vec::new(),
+            place_of: vec![0; header.rows],
             tokens,
             table,
             scale: header.scale,
             offset: header.offset,
             epsilon: header.epsilon,
-        })
+        };
+        encoder.remember(&header.often)?;
+        Ok(encoder)
+    }
+
+    /// Works out what the tokens are that come often.
+    fn remember(&mut self, often: &[Piece]) -> Result<(), LoadError> {
+        for (token, place) in often.iter().zip(1u16..) {
+            let of_token = self.place_of.get_mut(*token as usize);
+            *of_token.ok_or_else(|| LoadError::Header("it lists unknown tokens".to_owned()))? =
+                place;
+        }
+        for tokens in often.chunks(256) {
+            let alone = self.alone(tokens);
+            self.often.extend(alone);
+        }
+        Ok(())
     }
 
     /// The tokens of a text, for tests and for the bench.
@@ -219,71 +260,91 @@ impl Encoder {
             let values = looks.chunks_exact(QUERIES + VALUES).map(|token| token[QUERIES + subject]);
             *found = values.zip(&shares[subject]).map(|(value, share)| value * share).sum();
         }
-        let mut gist = vec![0.0; GIST];
-        mean(features, &shares[QUERIES - 1], &mut gist);
-        (evidence, gist)
+        let mut counting = vec![0.0; FEATURES];
+        mean(features, &shares[QUERIES - 1], &mut counting);
+        (evidence, self.gist.times(&counting))
     }
 
     fn vector(&self, features: &[f32]) -> Vec<f32> {
-        let count = (features.len() / FEATURES) as f32;
+        let root = ((features.len() / FEATURES) as f32).sqrt();
         let mut sum = vec![0.0; FEATURES];
         for row in features.chunks_exact(FEATURES) {
             add(&mut sum, row);
         }
-        let mut mean = self.gather.matrix.times(&sum);
-        for (value, bias) in mean.iter_mut().zip(&self.gather.bias) {
-            *value = (*value + bias * count) / count.sqrt();
-        }
-        let [d0, p1, d1, d2, p3, d3] = &self.dense;
-        let rectified = |mut x: Vec<f32>| {
-            x.iter_mut().for_each(|value| *value = value.max(0.0));
-            x
-        };
-        let plus = |mut a: Vec<f32>, b: Vec<f32>| {
-            add(&mut a, &b);
-            a
-        };
-        let first = rectified(d0.times(&mean));
-        let second = rectified(plus(p1.times(&mean), d1.times(&first)));
-        let third = rectified(d2.times(&second));
-        let mut vector = plus(p3.times(&second), d3.times(&third));
-        vector.iter_mut().for_each(|value| *value = value.tanh());
-        let length = vector.iter().map(|v| v * v).sum::<f32>().max(self.epsilon).sqrt();
+        sum.iter_mut().for_each(|value| *value /= root);
+        let mut first = self.gather.matrix.times(&sum);
+        first.iter_mut().zip(&self.gather.bias).for_each(|(value, bias)| *value += bias * root);
+        let mut vector = first.split_off(VECTOR);
+        first.iter_mut().for_each(|value| *value = value.max(0.0));
+        add(&mut vector, &self.dense.times(&first));
+        vector.iter_mut().for_each(|value| *value = value.max(0.0));
+        let length = vector.iter().map(|v| v * v).sum::<f32>().sqrt().max(SHORTEST);
         vector.iter_mut().for_each(|value| *value /= length);
         vector
     }
 
-    /// Of every token, [`FEATURES`] numbers: its own vector beside what the convolutions make of it.
-    fn features(&self, tokens: &[Piece]) -> Vec<f32> {
-        let count = tokens.len();
-        let mut own = vec![0.0; count * DIM];
-        for (row, token) in own.chunks_exact_mut(DIM).zip(tokens) {
-            let token = *token as usize;
-            let chunk = token % self.scale.len();
-            let (scale, offset) = (self.scale[chunk], self.offset[chunk]);
-            let entries = self.table.get(token * DIM..(token + 1) * DIM).unwrap_or_default();
-            for (value, entry) in row.iter_mut().zip(entries) {
-                *value = f32::from(*entry) * scale + offset;
-            }
-        }
-        let wide = self.branches.len() * WIDTH;
-        let mut projected = vec![0.0; count * wide];
+    /// A token's own vector.
+    fn own(&self, token: Piece) -> impl Iterator<Item = f32> + '_ {
+        let token = token as usize;
+        let chunk = token % self.scale.len();
+        let (scale, offset) = (self.scale[chunk], self.offset[chunk]);
+        let steps = self.table.get(token * DIM..(token + 1) * DIM).unwrap_or(&[0; DIM]);
+        steps.iter().map(move |step| f32::from(*step) * scale + offset)
+    }
+
+    /// [`ALONE`] numbers a token.
+    fn alone(&self, tokens: &[Piece]) -> Vec<f32> {
+        let own: Vec<f32> = tokens.iter().flat_map(|token| self.own(*token)).collect();
         let rounded = Rows::new(&own, DIM);
-        for (at, branch) in self.branches.iter().enumerate() {
-            place(&mut projected, wide, at * WIDTH, &branch.projection.apply_rounded(&rounded));
+        let mut projected = vec![0.0; tokens.len() * WIDE];
+        for (at, projection) in self.projections.iter().enumerate() {
+            place(&mut projected, WIDE, at * WIDTH, &projection.apply_rounded(&rounded), WIDTH);
         }
         let (gain, bias) = &self.projection_norm;
-        normalise(&mut projected, wide, gain, bias, self.epsilon);
-        let mut features = vec![0.0; count * FEATURES];
-        place_rows(&mut features, FEATURES, 0, &own, DIM);
+        normalise(&mut projected, WIDE, gain, bias, self.epsilon);
+        let mut alone = vec![0.0; tokens.len() * ALONE];
+        place(&mut alone, ALONE, 0, &projected, WIDE);
+        let mut from = WIDE;
         for (at, branch) in self.branches.iter().enumerate() {
-            let mut x = Vec::with_capacity(count * WIDTH);
-            for row in projected.chunks_exact(wide) {
-                x.extend_from_slice(&row[at * WIDTH..(at + 1) * WIDTH]);
-            }
-            let once = branch.convolve(&branch.first, &x);
-            let twice = branch.convolve(&branch.second, &once);
-            place(&mut features, FEATURES, DIM + at * WIDTH, &twice);
+            let x = Rows::of_columns(&projected, WIDE, at * WIDTH, WIDTH);
+            let places = branch.first.places.times_rounded(&x);
+            let width = branch.first.places.outputs();
+            place(&mut alone, ALONE, from, &places, width);
+            from += width;
+        }
+        alone
+    }
+
+    /// Of every token, [`FEATURES`] numbers: its own vector beside what the convolutions make of it.
+    fn features(&self, tokens: &[Piece]) -> Vec<f32> {
+        let place_of =
+            |token: Piece| self.place_of.get(token as usize).map_or(0, |place| usize::from(*place));
+        let rare: Vec<Piece> =
+            tokens.iter().copied().filter(|token| place_of(*token) == 0).collect();
+        let rare = self.alone(&rare);
+        let mut rare = rare.chunks_exact(ALONE);
+        let alone: Vec<&[f32]> = tokens
+            .iter()
+            .map(|token| match place_of(*token) {
+                0 => rare.next().unwrap_or_default(),
+                place => &self.often[(place - 1) * ALONE..place * ALONE],
+            })
+            .collect();
+        let mut features = Vec::with_capacity(tokens.len() * FEATURES);
+        for (token, alone) in tokens.iter().zip(&alone) {
+            features.extend(self.own(*token));
+            features.extend_from_slice(&alone[..WIDE]);
+        }
+        let mut from = WIDE;
+        for (at, Branch { before, first, second }) in self.branches.iter().enumerate() {
+            let (column, width) = (DIM + at * WIDTH, first.places.outputs());
+            let to: Vec<&[f32]> = alone.iter().map(|row| &row[from..from + width]).collect();
+            first.add(&to, *before, &mut features, column);
+            let x = Rows::of_columns(&features, FEATURES, column, WIDTH);
+            let to = second.places.times_rounded(&x);
+            let to: Vec<&[f32]> = to.chunks_exact(width).collect();
+            second.add(&to, *before, &mut features, column);
+            from += width;
         }
         let (gain, bias) = &self.norm;
         normalise(&mut features, FEATURES, gain, bias, self.epsilon);
@@ -291,45 +352,34 @@ impl Encoder {
     }
 }
 
-impl Branch {
-    fn convolve(&self, layer: &Convolution, x: &[f32]) -> Vec<f32> {
-        let mut out = vec![0.0; x.len()];
-        gather(
-            &layer.places.times(x),
-            layer.places.outputs(),
-            self.before,
-            &layer.bias,
-            x,
-            &mut out,
-        );
-        out
+impl Convolution {
+    /// Adds to every token what its neighbours are to it, from a column of its features on.
+    fn add(&self, to_places: &[&[f32]], before: usize, features: &mut [f32], column: usize) {
+        let mut waist = vec![0.0; to_places.len() * WAIST];
+        gather(to_places, before, &mut waist);
+        rectify_and_add(&self.out.apply(&waist), features, column);
     }
 }
 
 /// Sums what every token is to the places around it. Beyond the ends of the text stands nothing.
 #[autoversion]
-fn gather(
-    to_places: &[f32],
-    width: usize,
-    before: usize,
-    bias: &[f32],
-    x: &[f32],
-    out: &mut [f32],
-) {
-    let count = out.len() / WIDTH;
-    for (at, (out, x)) in out.chunks_exact_mut(WIDTH).zip(x.chunks_exact(WIDTH)).enumerate() {
-        out.copy_from_slice(bias);
-        for place in 0..width / WIDTH {
-            if let Some(token) = (at + place).checked_sub(before)
-                && token < count
-            {
-                let from = token * width + place * WIDTH;
-                out.iter_mut()
-                    .zip(&to_places[from..from + WIDTH])
-                    .for_each(|(out, part)| *out += part);
+fn gather(to_places: &[&[f32]], before: usize, out: &mut [f32]) {
+    for (at, out) in out.chunks_exact_mut(WAIST).enumerate() {
+        let places = to_places.first().map_or(0, |token| token.len() / WAIST);
+        for place in 0..places {
+            if let Some(token) = (at + place).checked_sub(before).and_then(|at| to_places.get(at)) {
+                let part = &token[place * WAIST..(place + 1) * WAIST];
+                out.iter_mut().zip(part).for_each(|(out, part)| *out += part);
             }
         }
-        out.iter_mut().zip(x).for_each(|(value, x)| *value = value.max(0.0) + x);
+    }
+}
+
+#[autoversion]
+fn rectify_and_add(from: &[f32], features: &mut [f32], column: usize) {
+    for (row, from) in features.chunks_exact_mut(FEATURES).zip(from.chunks_exact(WIDTH)) {
+        let row = &mut row[column..column + WIDTH];
+        row.iter_mut().zip(from).for_each(|(to, from)| *to += from.max(0.0));
     }
 }
 
@@ -353,12 +403,8 @@ fn add(a: &mut [f32], b: &[f32]) {
     a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
 }
 
-/// Puts rows of [`WIDTH`] into wider ones, from a column on.
-fn place(wide: &mut [f32], width: usize, from: usize, rows: &[f32]) {
-    place_rows(wide, width, from, rows, WIDTH);
-}
-
-fn place_rows(wide: &mut [f32], width: usize, from: usize, rows: &[f32], narrow: usize) {
+/// Puts rows of `narrow` numbers into wider ones, from a column on.
+fn place(wide: &mut [f32], width: usize, from: usize, rows: &[f32], narrow: usize) {
     for (wide, row) in wide.chunks_exact_mut(width).zip(rows.chunks_exact(narrow)) {
         wide[from..from + narrow].copy_from_slice(row);
     }
@@ -437,17 +483,5 @@ impl Tensors {
     fn matrix(&mut self, name: &str, rows: usize, columns: usize) -> Result<Matrix, LoadError> {
         let Whole { weights, steps, .. } = self.whole(name, rows, columns)?;
         Ok(Matrix::new(&weights, rows, steps))
-    }
-
-    /// The matrix of a convolution over so many tokens, as [`Convolution`] has it.
-    fn places(&mut self, name: &str, order: usize) -> Result<Matrix, LoadError> {
-        let Whole { weights, steps, .. } = self.whole(name, order * WIDTH, WIDTH)?;
-        let mut places = Vec::with_capacity(weights.len());
-        for place in 0..order {
-            for output in weights.chunks_exact(order * WIDTH) {
-                places.extend_from_slice(&output[place * WIDTH..(place + 1) * WIDTH]);
-            }
-        }
-        Ok(Matrix::new(&places, WIDTH, steps.repeat(order)))
     }
 }

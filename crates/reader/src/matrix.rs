@@ -7,6 +7,7 @@ mod panels;
 
 use archmage::prelude::*;
 use panels::Panels;
+use std::ops::Range;
 
 /// The weights from some inputs to some outputs.
 pub struct Matrix {
@@ -45,18 +46,31 @@ pub struct Rows {
 impl Rows {
     /// Rounds rows of `width` values.
     pub fn new(values: &[f32], width: usize) -> Self {
+        Self::of_columns(values, width, 0, width)
+    }
+
+    /// Rounds `width` columns of rows of `wide` values, from one on.
+    pub fn of_columns(values: &[f32], wide: usize, from: usize, width: usize) -> Self {
         let padded = panels::padded(width);
-        let mut whole = vec![ZERO; values.len() / width * padded];
-        let mut scales = vec![0.0; values.len() / width];
-        round(values, width, &mut whole, padded, &mut scales);
+        let mut whole = vec![ZERO; values.len() / wide * padded];
+        let mut scales = vec![0.0; values.len() / wide];
+        round(values, wide, from..from + width, &mut whole, padded, &mut scales);
         Self { whole, scales }
     }
 }
 
 #[autoversion]
-fn round(values: &[f32], width: usize, whole: &mut [u8], padded: usize, scales: &mut [f32]) {
-    let rows = values.chunks_exact(width).zip(whole.chunks_exact_mut(padded)).zip(scales);
+fn round(
+    values: &[f32],
+    wide: usize,
+    columns: Range<usize>,
+    whole: &mut [u8],
+    padded: usize,
+    scales: &mut [f32],
+) {
+    let rows = values.chunks_exact(wide).zip(whole.chunks_exact_mut(padded)).zip(scales);
     for ((row, whole), scale) in rows {
+        let row = &row[columns.start..columns.end];
         let factor = GREATEST / greatest(row).max(f32::MIN_POSITIVE * GREATEST);
         for (whole, value) in whole.iter_mut().zip(row) {
             // So far from zero a float has no places behind the point: the addition rounds, and the
@@ -102,7 +116,7 @@ impl Matrix {
     /// The same, of rows that are rounded already.
     pub fn times_rounded(&self, rows: &Rows) -> Vec<f32> {
         let sums = self.weights.times(&rows.whole);
-        let mut out = vec![0.0; sums.len()];
+        let mut out = Vec::with_capacity(sums.len());
         worth(&sums, &rows.scales, &self.steps, &self.shifts, &mut out);
         out
     }
@@ -110,12 +124,10 @@ impl Matrix {
 
 /// From sums of whole numbers to what they are worth.
 #[autoversion]
-fn worth(sums: &[i32], scales: &[f32], steps: &[f32], shifts: &[i32], out: &mut [f32]) {
-    let rows = sums.chunks_exact(steps.len()).zip(out.chunks_exact_mut(steps.len())).zip(scales);
-    for ((sums, out), scale) in rows {
-        for (((out, sum), step), shift) in out.iter_mut().zip(sums).zip(steps).zip(shifts) {
-            *out = (sum - shift) as f32 * (step * scale);
-        }
+fn worth(sums: &[i32], scales: &[f32], steps: &[f32], shifts: &[i32], out: &mut Vec<f32>) {
+    for (sums, scale) in sums.chunks_exact(steps.len()).zip(scales) {
+        let each = sums.iter().zip(steps).zip(shifts);
+        out.extend(each.map(|((sum, step), shift)| (sum - shift) as f32 * (step * scale)));
     }
 }
 

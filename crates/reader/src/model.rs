@@ -47,7 +47,7 @@ const OF_EACH_BEFORE: usize = 240;
 const PLAINLY: f32 = 3.0;
 
 /// Of a text of fewer words the fast path tells the leaves alone: the encoder would add little.
-const LONG_ENOUGH: usize = 10;
+const LONG_ENOUGH: usize = 6;
 
 /// A loaded model.
 pub struct Model {

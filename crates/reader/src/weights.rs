@@ -167,7 +167,7 @@ impl Header {
             && (1..=1 << 24).contains(&self.buckets)
             && (4..=1 << 14).contains(&self.leaves.len())
             && self.hashed_steps.len() == 7
-            && self.wide == crate::encoder::DIM;
+            && self.wide == crate::encoder::VECTOR;
         match sizes {
             true => Ok(()),
             false => {

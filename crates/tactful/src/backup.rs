@@ -39,6 +39,9 @@ pub fn restore(from: &Path, folder: &Path, key: Option<&Path>, later: Option<&Pa
     if file.exists() {
         bail!("there is data in {} already; move it away first", folder.display());
     }
+    if let Some(later) = later.filter(|later| !later.join(FILE).exists()) {
+        bail!("there is no {FILE} in {}: give --deleted-in the old data folder", later.display());
+    }
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     std::fs::copy(&source, &file)
         .with_context(|| format!("cannot copy the backup {}", source.display()))?;

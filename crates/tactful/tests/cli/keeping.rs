@@ -26,6 +26,9 @@ fn a_backup_of_a_running_server_is_restored_whole() {
     assert_eq!(place.interests("whatsapp:1", NOW), ["outdoors.hiking"]);
     // Where the data still is in which the person deleted it, it stays deleted.
     std::fs::rename(place.path("data"), place.path("again")).unwrap();
+    let done = place.run(&["restore", "kept", "--deleted-in", "nowhere"]);
+    assert!(String::from_utf8_lossy(&done.stderr).contains("give --deleted-in the old data"));
+    assert!(!place.path("data").join("tactful.sqlite").exists());
     let done = place.run(&["restore", "kept", "--deleted-in", "lost"]);
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let held = place.run(&["profile", "whatsapp:1", "--at", NOW]);
