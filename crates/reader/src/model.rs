@@ -289,16 +289,15 @@ impl Model {
         if knows && !found.is_empty() && is_dislike(words) { Vec::new() } else { found }
     }
 
-    /// Is the fast path in doubt about the leaves, of a text in which the encoder would hear more?
+    /// Is the fast path in doubt about the leaves, of a text in which the encoder would hear more? And
+    /// what it takes for a dislike, by which all is lost, the encoder is asked about too.
     fn is_unsure(&self, glance: &Glance) -> bool {
         let header = &self.weights.header;
-        if glance.shape.runs < LONG_ENOUGH {
-            return false;
-        }
         let leaves = glance.leaves(&self.weights);
         let sure = header.fast_leaves.of_the_best(leaves, glance.shape.runs);
         let [from, to] = header.leaves_doubtful;
-        (from..to).contains(&sure)
+        let is_between = (from..to).contains(&sure) && glance.shape.runs >= LONG_ENOUGH;
+        is_between || (sure >= from && stage(&glance.stages(&self.weights)).is_none())
     }
 
     fn judged(&self, spoken: &Spoken) -> Result<([u8; 2], Judgement), Unjudged> {
