@@ -1,7 +1,7 @@
 //! The sentence encoder that the doubtful turns are asked of: the tokens and their vectors of
 //! USE-multilingual-v3 (Yang et al. 2019, "Multilingual Universal Sentence Encoder for Semantic
 //! Retrieval") and its convolutions through a narrow waist, trained on what was labelled and on what
-//! the whole encoder says, and packed by `training/encoder.py`. Every token's vector, and what three
+//! the whole encoder says, and packed by `training/judge.py`. Every token's vector, and what three
 //! convolutions make of it with its neighbours, are summed over the text and brought to one vector.
 //! Beside it stands attention of our own, since a few words in a long text drown in the sum: of
 //! each subject, where in the text to look and what is found there.
@@ -161,7 +161,8 @@ impl Encoder {
             && header.scale.len() == header.offset.len()
             && !header.scale.is_empty()
             && (1..1 << 20).contains(&header.rows)
-            && header.pieces <= header.rows;
+            && header.pieces <= header.rows
+            && header.often.len() <= usize::from(u16::MAX);
         if !fits {
             return Err(LoadError::Header("its sizes are not those of the encoder".to_owned()));
         }
@@ -222,7 +223,7 @@ impl Encoder {
 
     /// Works out what the tokens are that come often.
     fn remember(&mut self, often: &[Piece]) -> Result<(), LoadError> {
-        for (token, place) in often.iter().zip(1u16..) {
+        for (token, place) in often.iter().zip(1..=u16::MAX) {
             let of_token = self.place_of.get_mut(*token as usize);
             *of_token.ok_or_else(|| LoadError::Header("it lists unknown tokens".to_owned()))? =
                 place;

@@ -140,7 +140,7 @@ fn privacy_signals_count_where_the_policy_heeds_them() {
         .replace("gpc = false", "gpc = true")
         .replace("choice = \"none\"", "choice = \"opt-out\"");
     std::fs::write(place.path("heeds.toml"), heeds).unwrap();
-    let items = json!({"id": "g", "kind": "group", "title": "Boulder hiking group", "created": "2025-12-01T00:00:00Z"});
+    let items = json!({"id": "g", "kind": "group", "title": "Boulder hiking trails", "created": "2025-12-01T00:00:00Z"});
     for (file, heeded) in [(POLICY, false), ("heeds.toml", true)] {
         let server = Server::start(&place, &["--policy", file]);
         told(&server, "whatsapp:1");
