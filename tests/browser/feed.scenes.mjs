@@ -104,8 +104,13 @@ async function elsewhere(stage) {
   await page.locator("#rule.on").waitFor();
   await on.prompt(HIKES);
   await on.until(true, "Boulder");
+  // Small talk is not what took it away.
+  await page.fill("#words", "ok thanks");
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.locator("#chat li.person").nth(4).locator(".became svg").waitFor();
   await on.radio("place", "Berlin");
   await on.until(false, "moved to Berlin");
+  assert.equal(await on.became(3).textContent(), "Was used for: Hiking and trails. Not used here and now: chats are left out in this region.");
   await shot("feed-3-berlin");
   await on.radio("place", "Boulder");
   await on.until(true, "back in Boulder");
@@ -118,7 +123,7 @@ async function tooEarly(stage) {
   await on.radio("clock", /15 Dec 2025/);
   await page.locator("#rule.off").waitFor();
   await on.prompt(HIKES);
-  assert.equal(await on.became().textContent(), "Not used: chats count only from 16 December 2025 on.");
+  assert.equal(await on.became().textContent(), "Not used: it is before the day from which chats count.");
   await on.until(false, "15 December");
   // What was said too early is not used later either.
   await on.radio("clock", /16 Dec 2025/);

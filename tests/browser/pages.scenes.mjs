@@ -61,6 +61,9 @@ async function interests(stage) {
   // No switch where the policy leaves none, and that is said.
   assert.ok(await page.locator("#pause").isHidden());
   await page.getByText("leaves no switch for chats as a whole").waitFor();
+  // All else: what is known of the accounts.
+  await page.getByText("All else that is held of you").click();
+  await page.locator("#else").getByText(/WhatsApp: born 17 May 1990; language en; United States since 1 January 2025.*told on 7 October 2025/).waitFor();
   // On the feed, the advertiser is gone at once.
   await ready("/feed");
   assert.ok(!(await page.locator("section[aria-label=Ads]").textContent()).includes("Northpeak"));
@@ -77,7 +80,7 @@ async function interests(stage) {
   await page.getByRole("button", { name: "Delete all that is held…" }).click();
   await page.getByRole("button", { name: "Delete everything", exact: true }).click();
   await page.getByText("All is deleted. Your receipts:").waitFor();
-  await page.getByText("Nothing is held of you").waitFor();
+  await page.getByText("Nothing is held of this account.").waitFor();
   await page.locator("#preferences").getByText("Nothing yet.").waitFor();
   await accessible("interests, all deleted");
 }
@@ -86,12 +89,12 @@ async function opensTheConsole(stage) {
   const { page, ready, shot, accessible, size, url } = stage;
   await ready("/console");
   const tile = (name) => page.locator("#tiles > div", { has: page.getByText(name, { exact: true }) }).locator("dd");
-  const before = Number((await tile("Events so far").textContent()).replaceAll(",", ""));
+  const before = Number((await tile("Events since the data was made").textContent()).replaceAll(",", ""));
   // A flow that is live: what is said elsewhere is counted here.
   const turn = { type: "turn", at: "2025-12-20T09:00:00Z", account: "whatsapp:console", conversation: "c", turn: "t", role: "user", audience: "people", encrypted: true, modality: "text", product: "assistant", text: "hello" };
   const sent = await fetch(`${url}/v1/events`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(Array.from({ length: 40 }, (_, n) => ({ ...turn, turn: `t${n}-${size}` }))) });
   assert.equal((await sent.json()).events[0].outcome, "encrypted");
-  await page.waitForFunction((least) => [...document.querySelectorAll("#tiles > div")].some((tile) => tile.firstChild.textContent === "Events so far" && Number(tile.lastChild.textContent.replaceAll(",", "")) >= least), before + 40);
+  await page.waitForFunction((least) => [...document.querySelectorAll("#tiles > div")].some((tile) => tile.firstChild.textContent === "Events since the data was made" && Number(tile.lastChild.textContent.replaceAll(",", "")) >= least), before + 40);
   await page.locator("#outcomes").getByText("refused: end-to-end encrypted messages are never read").waitFor();
   await page.locator("#live rect").first().waitFor();
   // The rollout, the notices, the policy, the model, the money, the health.
@@ -100,7 +103,9 @@ async function opensTheConsole(stage) {
   const words = await page.locator("#rollout-words").textContent();
   assert.match(words, /European Union: left out\.United Kingdom: left out\.South Korea: left out\.Elsewhere: not yet, then chats count from 16 December 2025 on\./);
   assert.ok(Number((await tile("Notices still due").textContent()).replaceAll(",", "")) > 0, "the demo's Messenger account was never told");
-  await page.locator("#delivered").getByText("7 October 2025", { exact: true }).waitFor();
+  await page.getByRole("img", { name: /^Notices delivered: .*\d+ on 7 October 2025/ }).waitFor();
+  await page.locator("#told").getByText(/told/).first().waitFor();
+  await page.getByRole("heading", { name: "Sensitive texts stopped, by subject" }).waitFor();
   await page.locator("#policy").getByText("European Union").or(page.locator("#policy").getByText(/^EU, UK, KR/)).first().waitFor();
   await page.locator("#past summary", { hasText: "announced-2025-12-16, in force since 1 October 2025" }).waitFor();
   await page.getByRole("img", { name: /Sensitive texts stopped against harmless/ }).waitFor();
@@ -108,6 +113,7 @@ async function opensTheConsole(stage) {
   assert.match(await row.textContent(), /\d+\.\d\d of 500\.00 \(\d+ %\)/);
   await page.locator("#ready", { hasText: "Ready" }).waitFor();
   await page.locator("#routes").getByText("events", { exact: true }).waitFor();
+  await page.locator("#routes").getByText("persons/{account}/profile", { exact: true }).waitFor();
   await page.getByRole("button", { name: "Hold still" }).click();
   await accessible("console");
   await shot("console");

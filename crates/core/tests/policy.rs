@@ -108,7 +108,7 @@ fn a_wrong_file_is_refused_with_line_field_and_what_was_expected() {
 fn the_words_say_what_the_file_means() {
     let words = Policy::parse(ANNOUNCED).unwrap().to_string();
     for sentence in [
-        "Only what was said from 2025-12-16T12:00:00Z on is used.",
+        "Only what was said from 16 December 2025, 12:00 UTC on is used.",
         "EU, UK, KR: chats are neither read nor used.",
         "Elsewhere: chats are read and used, without a choice.",
         "at least 70 days before",

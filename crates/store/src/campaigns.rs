@@ -38,7 +38,10 @@ impl Store {
             for click in clicks {
                 engine.execute(
                     "INSERT INTO click (shard, account, slot, item, at) \
-                     VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+                     SELECT CAST($1 AS BIGINT), CAST($2 AS TEXT), CAST($3 AS TEXT), \
+                     CAST($4 AS TEXT), CAST($5 AS BIGINT) WHERE NOT EXISTS (SELECT 1 FROM \
+                     forgotten WHERE shard = $1 AND target = $2 AND until >= $5) \
+                     ON CONFLICT DO NOTHING",
                     &[
                         click.account.shard().into(),
                         tag(click.account),

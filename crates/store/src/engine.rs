@@ -88,6 +88,14 @@ impl Engine {
         }
     }
 
+    /// Empties what an engine keeps beside its rows, where that may still hold what was deleted.
+    pub fn empty_log(&mut self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.empty_log(),
+            Self::Postgresql(_) => Ok(()),
+        }
+    }
+
     /// Runs one statement; gives the number of rows that it changed.
     pub fn execute(&mut self, sql: &'static str, values: &[Value]) -> Result<u64, StoreError> {
         match self {

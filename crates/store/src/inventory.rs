@@ -123,7 +123,10 @@ impl Store {
             for slot in slots {
                 engine.execute(
                     "INSERT INTO shown (shard, account, slot, item, at) \
-                     VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+                     SELECT CAST($1 AS BIGINT), CAST($2 AS TEXT), CAST($3 AS TEXT), \
+                     CAST($4 AS TEXT), CAST($5 AS BIGINT) WHERE NOT EXISTS (SELECT 1 FROM \
+                     forgotten WHERE shard = $1 AND target = $2 AND until >= $5) \
+                     ON CONFLICT DO NOTHING",
                     &[
                         slot.account.shard().into(),
                         tag(slot.account),
@@ -157,6 +160,27 @@ impl Store {
         }
         shown.sort();
         Ok(shown)
+    }
+
+    /// What these accounts clicked: (item, when).
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub fn clicked(
+        &mut self,
+        accounts: impl IntoIterator<Item = Tag>,
+    ) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        let mut clicked = Vec::new();
+        for account in accounts {
+            for row in self.engine.query(
+                "SELECT item, at FROM click WHERE shard = $1 AND account = $2",
+                &[account.shard().into(), tag(account)],
+            )? {
+                clicked.push((row.text(0)?.to_owned(), row.time(1)?));
+            }
+        }
+        clicked.sort();
+        Ok(clicked)
     }
 
     /// What each campaign has spent, in millionths of its currency.

@@ -29,6 +29,8 @@ pub struct Told {
     pub accounts: u64,
     /// Those to whom a notice was delivered.
     pub told: u64,
+    /// Those of them to whom it was delivered long enough ago.
+    pub ready: u64,
 }
 
 impl Store {
@@ -56,20 +58,27 @@ impl Store {
     }
 
     /// Accounts by the region that they are in now, with how many of them had a notice delivered
-    /// from an instant on.
+    /// from an instant on, and how many had one up to another.
     ///
     /// # Errors
     /// When the engine refuses.
-    pub fn told_by_region(&mut self, since: Timestamp) -> Result<Vec<Told>, StoreError> {
+    pub fn told_by_region(
+        &mut self,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Told>, StoreError> {
         let rows = self.engine.query(
             "SELECT f.region, count(DISTINCT f.account), count(DISTINCT CASE WHEN EXISTS ( \
                  SELECT 1 FROM notice n WHERE n.shard = f.shard AND n.account = f.account \
-                 AND n.delivered >= $1) THEN f.account END) \
+                 AND n.delivered >= $1) THEN f.account END), \
+             count(DISTINCT CASE WHEN EXISTS (SELECT 1 FROM notice n WHERE n.shard = f.shard \
+                 AND n.account = f.account AND n.delivered >= $1 AND n.delivered <= $2) \
+                 THEN f.account END) \
              FROM account_fact f WHERE f.region <> '' AND NOT EXISTS ( \
                  SELECT 1 FROM account_fact g WHERE g.shard = f.shard AND g.account = f.account \
                  AND g.region <> '' AND (g.at > f.at OR (g.at = f.at AND g.region > f.region))) \
              GROUP BY f.region ORDER BY f.region",
-            &[time(since)],
+            &[time(since), time(until)],
         )?;
         rows.iter()
             .map(|row| {
@@ -77,6 +86,7 @@ impl Store {
                     region: row.text(0)?.to_owned(),
                     accounts: row.integer(1)?.unsigned_abs(),
                     told: row.integer(2)?.unsigned_abs(),
+                    ready: row.integer(3)?.unsigned_abs(),
                 })
             })
             .collect()

@@ -76,6 +76,14 @@ impl Store {
         Ok(person)
     }
 
+    /// When an account was linked, into which center, and when it left.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub fn memberships(&mut self, account: Tag) -> Result<Memberships, StoreError> {
+        memberships(&mut self.engine, account)
+    }
+
     /// Every account of which anything is held, by tag.
     ///
     /// # Errors
@@ -137,68 +145,57 @@ pub fn rows(
     Ok(found)
 }
 
+/// All that is known of an account besides its rows, read at once: from a server that is one way there
+/// and back. What stands in a column depends on the kind.
+const HISTORY: &str = "SELECT CAST(0 AS BIGINT), at, region, language, birth_date, likely_minor \
+    FROM account_fact WHERE shard = $1 AND account = $2 \
+    UNION ALL SELECT CAST(1 AS BIGINT), delivered, notice, version, channel, CAST(0 AS BIGINT) \
+    FROM notice WHERE shard = $1 AND account = $2 \
+    UNION ALL SELECT CAST(2 AS BIGINT), at, wish, '', '', CAST(0 AS BIGINT) \
+    FROM choice WHERE shard = $1 AND account = $2 \
+    UNION ALL SELECT CAST(3 AS BIGINT), at, kind, subject, taste, CAST(0 AS BIGINT) \
+    FROM preference WHERE shard = $1 AND account = $2 \
+    UNION ALL SELECT CAST(4 AS BIGINT), until, '', '', '', CAST(0 AS BIGINT) \
+    FROM forgotten WHERE shard = $1 AND target = $2";
+
 pub fn history(
     engine: &mut Engine,
     taxonomy: &Taxonomy,
     account: Tag,
 ) -> Result<History, StoreError> {
-    let key = key(account);
     let mut history = History::default();
-    for row in engine.query(
-        "SELECT at, region, language, birth_date, likely_minor FROM account_fact \
-         WHERE shard = $1 AND account = $2",
-        &key,
-    )? {
-        let (region, language, birth) = (row.text(1)?, row.text(2)?, row.text(3)?);
-        history.facts.push(AccountFact {
-            at: row.time(0)?,
-            region: Region::new(region),
-            language: (!language.is_empty()).then(|| language.to_owned()),
-            birth_date: birth.parse().ok(),
-            likely_minor: match row.integer(4)? {
-                0 => Some(false),
-                1 => Some(true),
-                _ => None,
-            },
-        });
-    }
-    for row in engine.query(
-        "SELECT delivered, notice, version, channel FROM notice WHERE shard = $1 AND account = $2",
-        &key,
-    )? {
-        let Some(channel) = Channel::parse(row.text(3)?) else { continue };
-        history.notices.push(NoticeFact {
-            delivered: row.time(0)?,
-            notice: row.text(1)?.to_owned(),
-            version: row.text(2)?.to_owned(),
-            channel,
-        });
-    }
-    for row in
-        engine.query("SELECT at, wish FROM choice WHERE shard = $1 AND account = $2", &key)?
-    {
-        history.choices.extend(
-            Wish::parse(row.text(1)?)
-                .map(|wish| (row.time(0), wish))
-                .map(|(at, wish)| at.map(|at| (at, wish)))
-                .transpose()?,
-        );
-    }
-    for row in engine.query(
-        "SELECT at, kind, subject, taste FROM preference WHERE shard = $1 AND account = $2",
-        &key,
-    )? {
-        let subject = row.text(2)?;
-        let about = match row.text(1)? {
-            "interest" => taxonomy.find(subject).map(About::Interest),
-            _ => Some(About::Advertiser(subject.to_owned())),
-        };
-        if let (Some(about), Some(taste)) = (about, Taste::parse(row.text(3)?)) {
-            history.preferences.push(PreferenceFact { at: row.time(0)?, about, taste });
+    for row in engine.query(HISTORY, &key(account))? {
+        let (at, first, second, third) = (row.time(1)?, row.text(2)?, row.text(3)?, row.text(4)?);
+        match row.integer(0)? {
+            0 => history.facts.push(AccountFact {
+                at,
+                region: Region::new(first),
+                language: (!second.is_empty()).then(|| second.to_owned()),
+                birth_date: third.parse().ok(),
+                likely_minor: match row.integer(5)? {
+                    0 => Some(false),
+                    1 => Some(true),
+                    _ => None,
+                },
+            }),
+            1 => {
+                let Some(channel) = Channel::parse(third) else { continue };
+                let (notice, version) = (first.to_owned(), second.to_owned());
+                history.notices.push(NoticeFact { delivered: at, notice, version, channel });
+            }
+            2 => history.choices.extend(Wish::parse(first).map(|wish| (at, wish))),
+            3 => {
+                let about = match first {
+                    "interest" => taxonomy.find(second).map(About::Interest),
+                    _ => Some(About::Advertiser(second.to_owned())),
+                };
+                if let (Some(about), Some(taste)) = (about, Taste::parse(third)) {
+                    history.preferences.push(PreferenceFact { at, about, taste });
+                }
+            }
+            _ => history.forgotten = Some(at),
         }
     }
-    let forgotten = "SELECT until FROM forgotten WHERE shard = $1 AND target = $2";
-    history.forgotten = engine.query(forgotten, &key)?.first().map(|r| r.time(0)).transpose()?;
     Ok(history)
 }
 

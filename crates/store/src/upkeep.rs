@@ -33,6 +33,14 @@ impl Store {
         rows.iter().map(|r| Ok((r.text(0)?.to_owned(), r.integer(1)?.unsigned_abs()))).collect()
     }
 
+    /// What was deleted leaves the engine's log too.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub fn empty_log(&mut self) -> Result<(), StoreError> {
+        self.engine.empty_log()
+    }
+
     /// How far a log was taken in; `None` when it was never begun.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! Backup while the server runs, and restore. The key is no part of it: it is kept apart.
 
-use crate::data::Data;
+use crate::data::{Data, make_folder};
 use crate::identity::key_beside;
 use anyhow::{Context, Result, bail};
 use std::path::Path;
@@ -12,7 +12,7 @@ const FILE: &str = "tactful.sqlite";
 /// # Errors
 /// When there is a backup already, or the engine refuses.
 pub fn back_up(data: &mut Data, to: &Path) -> Result<()> {
-    std::fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
+    make_folder(to).with_context(|| format!("cannot make {}", to.display()))?;
     let file = to.join(FILE);
     if file.exists() {
         bail!("there is a backup in {} already; name another folder", to.display());
@@ -42,7 +42,7 @@ pub fn restore(from: &Path, folder: &Path, key: Option<&Path>, later: Option<&Pa
     if let Some(later) = later.filter(|later| !later.join(FILE).exists()) {
         bail!("there is no {FILE} in {}: give --deleted-in the old data folder", later.display());
     }
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    make_folder(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     std::fs::copy(&source, &file)
         .with_context(|| format!("cannot copy the backup {}", source.display()))?;
     let restored = check(folder, key, later);

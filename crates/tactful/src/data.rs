@@ -42,6 +42,17 @@ pub struct PastPolicy {
     pub text: String,
 }
 
+/// Makes a folder for what nobody else on this machine may read.
+///
+/// # Errors
+/// When the system refuses.
+pub fn make_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(folder)
+}
+
 /// An open data folder.
 pub struct Data {
     /// The rows.
@@ -68,7 +79,7 @@ impl Data {
     ) -> Result<Self> {
         let file = folder.join("tactful.sqlite");
         if may_make {
-            std::fs::create_dir_all(folder)
+            make_folder(folder)
                 .with_context(|| format!("cannot make the folder {}", folder.display()))?;
         } else if database.is_none() && !file.exists() {
             bail!("there is no data in {}: take in a log first (tactful ingest)", folder.display());

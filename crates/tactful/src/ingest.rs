@@ -9,13 +9,14 @@ mod progress;
 mod report;
 mod said;
 
-pub use report::{NOTHING, Report, SHUT, Trouble};
+pub use report::{NOTHING, Report, SHUT, Trouble, USED};
 pub use said::{Judged, Said};
 
 use crate::data::Data;
 use crate::events::{Event, Line};
 use crate::lines::{Chunk, Lines, open};
 use anyhow::{Context, Result, bail};
+use jiff::{RoundMode, TimestampRound, Unit};
 use progress::Progress;
 use said::{ChunkOutcome, known_as};
 use std::collections::{BTreeMap, BTreeSet};
@@ -296,5 +297,8 @@ impl Pending {
 pub fn seal_of(account: Tag, conversation: Tag, at: jiff::Timestamp, policy: &Policy) -> Seal {
     let kept = jiff::SignedDuration::from_hours(24 * i64::from(policy.retention_days));
     let expires = at.checked_add(kept).unwrap_or(jiff::Timestamp::MAX);
+    // The end of that day: the mark is not to tell when the turn was.
+    let whole = TimestampRound::new().smallest(Unit::Hour).increment(24).mode(RoundMode::Ceil);
+    let expires = expires.round(whole).unwrap_or(expires);
     Seal { account, conversation, expires }
 }

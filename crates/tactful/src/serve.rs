@@ -23,10 +23,12 @@ mod webhook;
 use crate::data::{Data, model};
 use crate::items::inventory;
 use access::{Caller, Key, People};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use arc_swap::ArcSwap;
 use axum::Router;
+use axum::body::Body;
 use axum::extract::State;
+use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::RustlsAcceptor;
@@ -166,6 +168,11 @@ pub struct App {
     upstream: Option<reqwest::Url>,
     client: reqwest::Client,
     demo: bool,
+    /// Without keys from the beginning, and heard on this machine alone: only then may anyone do
+    /// anything, as long as there are none. Taking the last key away opens nothing.
+    may_be_open: bool,
+    /// Names this run, so that a page forgets what it knew of another.
+    run: u32,
     draining: std::sync::atomic::AtomicBool,
 }
 
@@ -316,6 +323,11 @@ pub fn serve(
             Some(runtime.block_on(People::load(jwks, issuer, audience, &client))?)
         }
     };
+    if options.jwks.is_some() && options.audience.is_none() {
+        eprintln!(
+            "without --audience a token that the identity provider made for another app is taken too"
+        );
+    }
     if keys.is_empty() && people.is_none() && !options.address().ip().is_loopback() {
         bail!(
             "without keys anyone may do anything, so {} is refused; make a key first (tactful keys \
@@ -323,6 +335,7 @@ pub fn serve(
             options.address()
         );
     }
+    let keyless = keys.is_empty() && people.is_none();
     let policy = Arc::new(ArcSwap::from_pointee(policy));
     let figures = Arc::new(Figures::new());
     let open = {
@@ -373,6 +386,8 @@ pub fn serve(
         upstream,
         client,
         demo: options.demo,
+        run: random()?,
+        may_be_open: keyless && options.address().ip().is_loopback(),
         draining: std::sync::atomic::AtomicBool::new(false),
     });
     let done = runtime.block_on(listen(options, Arc::clone(&app)));
@@ -383,16 +398,20 @@ pub fn serve(
     }
     // Whatever was acknowledged is durable already; what waits is written before the end.
     drop(app);
-    writer.join().map_err(|_| anyhow::anyhow!("the writer ended early"))?;
+    writer.join().map_err(|_| anyhow!("the writer ended early"))?;
     if let Some(world) = world {
         std::fs::remove_dir_all(world)?;
     }
     done
 }
 
+fn random() -> Result<u32> {
+    getrandom::u32().map_err(|error| anyhow!("no randomness: {error}"))
+}
+
 fn tempdir() -> Result<PathBuf> {
-    let folder = std::env::temp_dir().join(format!("tactful-demo-{}", std::process::id()));
-    std::fs::create_dir_all(&folder)?;
+    let folder = std::env::temp_dir().join(format!("tactful-demo-{:08x}", random()?));
+    crate::data::make_folder(&folder)?;
     Ok(folder)
 }
 
@@ -405,6 +424,8 @@ async fn listen(options: Options, app: Arc<App>) -> Result<()> {
         // that is away now is asked again then.
         while let Some(app) = reloaded.upgrade() {
             let _ = Pool::with(&app, |app, data| Ok(app.look_again(data)?)).await;
+            // What was taken back leaves the files within that time, too.
+            let _ = Pool::with(&app, |_, data| Ok(data.store.empty_log()?)).await;
             drop(app);
             tokio::time::sleep(READ_AGAIN).await;
         }
@@ -486,7 +507,8 @@ async fn stop_asked() {
     drop(interrupted.await);
 }
 
-/// Headers of every answer: nothing may be loaded from elsewhere, framed, guessed at or kept.
+/// Headers of every answer, whatever an upstream says: nothing may be loaded from elsewhere, framed or
+/// guessed at.
 const HEADERS: [(&str, &str); 6] = [
     (
         "content-security-policy",
@@ -503,11 +525,24 @@ const HEADERS: [(&str, &str); 6] = [
 /// Reads the whole body before anything else looks at it, within bounds of size and time: a body
 /// that drips in costs one connection, and nothing more.
 async fn whole_body(
+    State(app): State<Arc<App>>,
     request: axum::extract::Request,
     next: axum::middleware::Next,
 ) -> axum::response::Response {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
+    // Of a stranger nothing is read; and what anyone may ask for needs no body.
+    let stranger = matches!(parts.extensions.get(), None | Some(Caller::Nobody));
+    let proxied = proxy::is_proxied(&path);
+    if stranger && !(proxied && proxy::own_key(&app, &parts.headers)) {
+        if proxied {
+            return proxy::without_key();
+        }
+        if !parts.method.is_safe() {
+            return access::unknown().on(&path);
+        }
+        return next.run(axum::extract::Request::from_parts(parts, Body::empty())).await;
+    }
     let most = if path.starts_with("/v1/chat/") || path.starts_with("/v1/responses") {
         LONGEST_CHAT
     } else {
@@ -529,7 +564,7 @@ async fn whole_body(
             return Problem::new(StatusCode::REQUEST_TIMEOUT, why).on(&path);
         }
     };
-    next.run(axum::extract::Request::from_parts(parts, axum::body::Body::from(body))).await
+    next.run(axum::extract::Request::from_parts(parts, Body::from(body))).await
 }
 
 /// Says that Global Privacy Control is heeded, where the policy in force does so.
@@ -548,7 +583,7 @@ fn router(app: Arc<App>) -> Router {
     let known = api
         .merge(proxy::router())
         .layer(axum::extract::DefaultBodyLimit::disable())
-        .layer(axum::middleware::from_fn(whole_body))
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), whole_body))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), access::identify));
     Router::new()
         .merge(known)
@@ -571,12 +606,12 @@ fn router(app: Arc<App>) -> Router {
         .layer(CatchPanicLayer::new())
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), figures::watch))
         .layer(axum::middleware::map_response(|mut response: axum::response::Response| async {
+            let headers = response.headers_mut();
             for (name, value) in HEADERS {
-                response
-                    .headers_mut()
-                    .entry(HeaderName::from_static(name))
-                    .or_insert(HeaderValue::from_static(value));
+                headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
             }
+            // What is told of people is kept by nobody on the way; the pages' own files may be.
+            headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
             response
         }))
         .with_state(app)

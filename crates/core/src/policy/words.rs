@@ -2,6 +2,7 @@
 
 use super::{Boundary, Choosing, CrossPlatform, Permission, Policy, RegionRule, Scope};
 use crate::standing::Channel;
+use jiff::tz::Offset;
 use std::fmt::{self, Display, Formatter};
 
 impl Display for Policy {
@@ -13,7 +14,9 @@ impl Display for Policy {
         if self.kill_switch {
             writeln!(f, "- The kill switch is on: no chat is read, and nothing learned is used.")?;
         }
-        writeln!(f, "- Only what was said from {} on is used.", self.effective)?;
+        let effective = Offset::UTC.to_datetime(self.effective);
+        let effective = effective.strftime("%-d %B %Y, %H:%M UTC");
+        writeln!(f, "- Only what was said from {effective} on is used.")?;
         let platforms: Vec<_> = self.platforms.iter().map(|p| p.as_str()).collect();
         writeln!(f, "- Platforms: {}.", platforms.join(", "))?;
         let products: Vec<_> = self.products.on.iter().map(|p| p.as_str()).collect();
@@ -154,7 +157,7 @@ impl Display for Boundary {
         if self.earliest == self.latest {
             return write!(f, "{}", self.latest);
         }
-        let day = jiff::tz::Offset::constant(-12).to_datetime(self.latest).date();
+        let day = Offset::constant(-12).to_datetime(self.latest).date();
         write!(f, "{day} (where in doubt, the stricter side of midnight)")
     }
 }

@@ -12,7 +12,8 @@ pub struct Sqlite {
 }
 
 /// WAL: readers do not wait for the writer. `synchronous = FULL`: what was committed survives a
-/// power cut. `secure_delete`: what was deleted is overwritten, not only unlinked.
+/// power cut. `secure_delete`: what was deleted is overwritten, not only unlinked; the log beside the
+/// file may hold it until [`Sqlite::empty_log`].
 const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                        PRAGMA secure_delete = ON; PRAGMA busy_timeout = 10000; \
                        PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY";
@@ -20,10 +21,19 @@ const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
 impl Sqlite {
     /// Opens or makes the file.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        make_private(path);
         let connection = Connection::open(path)?;
         connection.set_prepared_statement_cache_capacity(64);
         connection.execute_batch(PRAGMAS)?;
         Ok(Self { connection })
+    }
+
+    /// Brings what stands in the write-ahead log into the file, and empties the log; left for another
+    /// time, where somebody reads of it.
+    pub(super) fn empty_log(&mut self) -> Result<(), StoreError> {
+        self.script(
+            "PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = 10000",
+        )
     }
 
     pub(super) fn script(&mut self, sql: &str) -> Result<(), StoreError> {
@@ -57,6 +67,15 @@ impl Sqlite {
         }
         Ok(found)
     }
+}
+
+/// A new file is for this user alone; those that the engine puts beside it follow it. What goes wrong
+/// here the engine meets, and says.
+fn make_private(path: &Path) {
+    let mut options = std::fs::OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let _ = options.write(true).create_new(true).open(path);
 }
 
 impl ToSql for Value {

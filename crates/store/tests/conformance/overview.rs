@@ -50,9 +50,13 @@ fn an_account_counts_once_where_it_is_now_and_as_told_from_the_day_that_counts()
         };
         let policy = Policy::parse(include_str!("../../../../policies/opt-in.toml")).unwrap();
         fresh.store.commit(&batch, &policy).unwrap();
-        let told = fresh.store.told_by_region(at(DAY)).unwrap();
-        let told: Vec<_> = told.iter().map(|t| (t.region.as_str(), t.accounts, t.told)).collect();
-        assert_eq!(told, [("DE", 1, 1), ("US", 2, 1)], "{}", fresh.engine);
+        let told = fresh.store.told_by_region(at(DAY), at(DAY + 2)).unwrap();
+        let told = told.iter().map(|t| (t.region.as_str(), t.accounts, t.told, t.ready));
+        assert_eq!(told.collect::<Vec<_>>(), [("DE", 1, 1, 1), ("US", 2, 1, 1)], "{}", fresh.engine);
+        // Told, but not long enough ago.
+        let told = fresh.store.told_by_region(at(DAY), at(DAY + 1)).unwrap();
+        let told = told.iter().map(|t| (t.told, t.ready));
+        assert_eq!(told.collect::<Vec<_>>(), [(1, 0), (1, 0)], "{}", fresh.engine);
         let days = fresh.store.notices_by_day().unwrap();
         let days: Vec<_> = days.iter().map(|d| (d.day, d.channel.as_str(), d.accounts)).collect();
         assert_eq!(

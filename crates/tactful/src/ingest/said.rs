@@ -142,7 +142,7 @@ impl<'a, R: Reader> Said<'a, R> {
         let facts = turn.facts;
         let policy = self.policy;
         let standing = self.history(facts.account)?.standing(policy, facts.at);
-        if self.is_shut(&facts)? && gate::refusal(policy, &standing, &facts).is_none() {
+        if gate::refusal(policy, &standing, &facts).is_none() && self.is_shut(&facts)? {
             // Whatever it says, it gives nothing: it is not read. The conversation goes on, so the
             // mark stays as long as this turn would have been kept.
             let seal = super::seal_of(facts.account, facts.conversation, facts.at, policy);

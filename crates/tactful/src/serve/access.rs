@@ -166,7 +166,8 @@ impl Caller {
     }
 }
 
-fn unknown() -> Problem {
+/// Nobody who is known asks.
+pub fn unknown() -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, "send a key or a token: Authorization: Bearer …")
 }
 
@@ -269,7 +270,10 @@ impl People {
             },
         };
         let mut validation = Validation::new(header.alg);
-        validation.set_required_spec_claims(&["exp", "sub"]);
+        // What is asked for must be there: of a claim that is missing the library says nothing.
+        let asked = [("aud", self.audience.is_some()), ("iss", self.issuer.is_some())];
+        let asked = asked.into_iter().filter_map(|(claim, asked)| asked.then_some(claim));
+        validation.set_required_spec_claims(&asked.chain(["exp", "sub"]).collect::<Vec<_>>());
         validation.validate_nbf = true;
         match &self.audience {
             Some(audience) => validation.set_audience(&[audience]),
@@ -308,7 +312,7 @@ pub async fn identify(State(app): State<Arc<App>>, mut request: Request, next: N
         .headers()
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Bearer "));
+        .and_then(bearer_of);
     let keys = app.keys.load_full();
     let caller = match bearer {
         Some(key) if key.starts_with("tk_") => {
@@ -328,14 +332,23 @@ pub async fn identify(State(app): State<Arc<App>>, mut request: Request, next: N
             };
             accounts.map_or(Caller::Nobody, Caller::Person)
         }
-        _ if keys.is_empty() && app.people.is_none() => {
-            let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-            Caller::open(host)
-        }
+        _ if app.may_be_open && keys.is_empty() => Caller::open(host_of(&request)),
         _ => Caller::Nobody,
     };
     request.extensions_mut().insert(caller);
     next.run(request).await
+}
+
+/// The token of `Authorization: Bearer …`; the name of a scheme may be written either way.
+pub fn bearer_of(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start())
+}
+
+/// Whom a request was sent to: HTTP/2 says it in its address.
+fn host_of(request: &Request) -> Option<&str> {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    host.or_else(|| request.uri().authority().map(axum::http::uri::Authority::as_str))
 }
 
 /// A browser says where a request comes from; one that another site's page sends is refused, and
@@ -348,7 +361,7 @@ fn same_site(request: &Request) -> Result<(), Problem> {
     {
         return Err(refused());
     }
-    if let (Some(origin), Some(host)) = (header("origin"), header("host"))
+    if let (Some(origin), Some(host)) = (header("origin"), host_of(request))
         && !safe
         && origin.split_once("://").is_none_or(|(_, from)| from != host)
     {

@@ -144,7 +144,9 @@ async fn ahead(app: &Arc<App>, account: Account) -> Result<Option<Timestamp>, Pr
     Pool::with(app, move |_, data| {
         let tag = account.tag(&data.keyring);
         let row = data.store.rows(tag)?.iter().map(|row| row.at).max();
-        let latest = row.max(data.store.history(tag)?.latest_instant());
+        let history = data.store.history(tag)?;
+        // A deletion that reached into the future holds what is said until then off.
+        let latest = row.max(history.latest_instant()).max(history.forgotten);
         Ok(latest.filter(|latest| *latest >= Timestamp::now()))
     })
     .await

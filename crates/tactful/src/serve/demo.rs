@@ -47,7 +47,7 @@ pub fn fill(data: &mut Data, model: &Model) -> Result<()> {
 
 /// What the small assistant says. It is no model: it says so, and answers nothing.
 const SAYING: &str = "This is only the demo, so no answer comes. \
-    Look at the feed beside this chat to see what came of your message.";
+    Look at the feed to see what came of your message.";
 
 /// What it says once it has said that: nobody reads the same thing twice.
 const SAYING_AGAIN: &str = "Noted. Only a demo: see the feed.";
@@ -58,7 +58,7 @@ pub async fn answer(app: &Arc<App>, heard: Option<Heard>, body: &Bytes) -> Respo
     let request: Value = serde_json::from_slice(body).unwrap_or_default();
     let id = format!("chatcmpl-{}", &blake3::hash(body).to_hex()[..24]);
     let ended = match heard {
-        Some(heard) => heard.learn(app, Some(&id)).await,
+        Some(heard) => heard.learn(app, Some(&id), true).await,
         None => None,
     };
     let outcome = [("tactful-outcome", ended.unwrap_or("not_used"))];

@@ -2,6 +2,7 @@
 //! request on standard error. No label holds what a request names.
 
 use super::App;
+use super::intake::{NOT_USED, is_private};
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::StatusCode;
@@ -52,7 +53,10 @@ impl Figures {
 
     /// One more event that ended so.
     pub fn count(&self, outcome: &'static str) {
-        self.events.get_or_create(&vec![("outcome", outcome)]).inc();
+        // Whoever can read the metrics could tell by them what one turn was: they say no more than an
+        // answer does.
+        let told = if is_private(outcome) { NOT_USED } else { outcome };
+        self.events.get_or_create(&vec![("outcome", told)]).inc();
         *self.flow.lock().unwrap_or_else(PoisonError::into_inner).entry(outcome).or_default() += 1;
     }
 
@@ -83,7 +87,7 @@ pub async fn watch(State(app): State<Arc<App>>, request: Request, next: Next) ->
     }
     if !app.demo {
         let line = serde_json::json!({"level": "info", "at": jiff::Timestamp::now().to_string(),
-            "method": method.as_str(), "route": route, "status": status,
+            "method": super::traces::known(&method), "route": route, "status": status,
             "milliseconds": took.as_millis() as u64});
         super::log::write(&line);
     }

@@ -5,7 +5,7 @@
 
 use crate::events::{Event, Line};
 use crate::identity::Keyring;
-use crate::ingest::{Judged, NOTHING, SHUT, Said, add_known};
+use crate::ingest::{Judged, NOTHING, SHUT, Said, USED, add_known};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -36,12 +36,19 @@ pub type Ended = Result<&'static str, String>;
 /// only outcome that is called so, since what says nothing of interest is called so too.
 pub const NOT_USED: &str = "not_used";
 
+/// Is it told to nobody but who runs this, that an event ended so?
+pub fn is_private(code: &str) -> bool {
+    matches!(code, NOTHING | SHUT) || code == Stop::Sensitive.code()
+}
+
 /// An event as it comes: a line of JSON, or made here (by the proxy).
 pub enum Input {
     /// One JSON object. Wiped on drop.
     Line(Zeroizing<Vec<u8>>),
     /// An event.
     Event(Box<Event>),
+    /// A turn that nobody answered: it may shut its conversation, and teaches nothing.
+    Unanswered(Box<Event>),
 }
 
 type Job = (Vec<Input>, oneshot::Sender<Result<Vec<Ended>, StoreError>>);
@@ -144,9 +151,14 @@ impl Writer {
         let mut known = Batch::default();
         let mut ended: Vec<Ended> = Vec::new();
         let mut said: Vec<(usize, Event)> = Vec::new();
+        let mut unanswered = BTreeSet::new();
         for (at, input) in inputs.enumerate() {
             let event = match input {
                 Input::Event(event) => Ok(*event),
+                Input::Unanswered(event) => {
+                    unanswered.insert(at);
+                    Ok(*event)
+                }
                 Input::Line(line) => {
                     Line::split(&line).and_then(|l| l.event(&self.keyring, &self.taxonomy))
                 }
@@ -170,21 +182,22 @@ impl Writer {
         self.store.commit(&known, &policy)?;
         let judged = self.judge(said, &policy)?;
         let mut batch = Batch::default();
-        let spoken = judged.iter().flat_map(|(_, judged)| &judged.rows);
-        let spoken: BTreeSet<(Tag, Tag)> =
-            spoken.map(|row| (row.account, row.conversation)).collect();
-        let mut shut = self.store.shut(spoken)?;
+        // What was shut before was seen as it was judged; the store keeps out what is shut meanwhile.
         batch.seals.extend(judged.iter().filter_map(|(_, judged)| judged.seal));
-        shut.extend(batch.seals.iter().map(|seal| seal.conversation));
+        let shut: BTreeSet<Tag> = batch.seals.iter().map(|seal| seal.conversation).collect();
         for (at, Judged { code, rows, .. }) in judged {
             let dropped = rows.first().is_some_and(|row| shut.contains(&row.conversation));
-            let code = if dropped { SHUT } else { code };
+            let code = match code {
+                _ if dropped => SHUT,
+                USED if unanswered.contains(&at) => NOTHING,
+                code => code,
+            };
             *batch.counts.entry(code).or_default() += 1;
             (self.count)(code);
-            if !matches!(code, NOTHING | SHUT) && code != Stop::Sensitive.code() {
+            if !is_private(code) {
                 ended[at] = Ok(code);
             }
-            if !dropped {
+            if !dropped && !unanswered.contains(&at) {
                 batch.contributions.extend(rows);
             }
         }

@@ -8,9 +8,9 @@ use axum::extract::State;
 use axum::{Extension, Json};
 use jiff::civil::Date;
 use jiff::tz::Offset;
-use jiff::{Span, Timestamp};
+use jiff::{SignedDuration, Span, Timestamp};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tactful_core::chat::Region;
 use tactful_core::policy::Policy;
@@ -42,7 +42,7 @@ struct AboutView {
 /// What this server is: a demo or not.
 #[utoipa::path(get, path = "/v1/about", responses((status = 200, body = AboutView)))]
 async fn about(State(app): State<Arc<App>>) -> Json<AboutView> {
-    Json(AboutView { demo: app.demo, version: env!("CARGO_PKG_VERSION"), run: std::process::id() })
+    Json(AboutView { demo: app.demo, version: env!("CARGO_PKG_VERSION"), run: app.run })
 }
 
 /// How many events ended how.
@@ -96,6 +96,8 @@ struct ToldView {
     region: String,
     accounts: u64,
     told: u64,
+    /// Those of them who were told so long ago that their chats may count.
+    ready: u64,
     /// Accounts that the policy may use chats of, once they are told.
     due: u64,
 }
@@ -129,7 +131,10 @@ async fn notices(
             Region::new(code)
                 .is_some_and(|region| policy.permission(region, policy.effective).infer)
         };
-        let regions = data.store.told_by_region(since)?.into_iter().map(|of| ToldView {
+        let lead = SignedDuration::from_hours(24 * i64::from(rule.lead_days));
+        let until = Timestamp::now().checked_sub(lead).unwrap_or(Timestamp::MIN);
+        let told = data.store.told_by_region(since, until)?;
+        let regions = told.into_iter().map(|of| ToldView {
             due: match rule.required && included(&of.region) {
                 true => of.accounts.saturating_sub(of.told),
                 false => 0,
@@ -137,6 +142,7 @@ async fn notices(
             region: of.region,
             accounts: of.accounts,
             told: of.told,
+            ready: of.ready,
         });
         Ok(NoticesView {
             required: rule.required,
@@ -168,7 +174,13 @@ async fn spending(
     Extension(who): Extension<Caller>,
 ) -> Result<Json<BTreeMap<String, Vec<SpendingView>>>, Problem> {
     who.need(Scope::Advertiser)?;
-    let days = Pool::with(&app, |_, data| Ok(data.store.spent_by_day()?)).await?;
+    let mut days = Pool::with(&app, |_, data| Ok(data.store.spent_by_day()?)).await?;
+    if let Some(mine) = who.advertiser() {
+        let inventory = app.inventory.load();
+        let campaigns = inventory.items().iter().filter_map(|item| item.campaign.as_ref());
+        let mine: BTreeSet<_> = campaigns.filter(|of| of.advertiser == mine).map(|of| &of.id).collect();
+        days.retain(|campaign, _| mine.contains(campaign));
+    }
     let view =
         |(day, micros): (i64, u64)| SpendingView { day: date(day), spent: micros as f64 / 1e6 };
     let each = days.into_iter();

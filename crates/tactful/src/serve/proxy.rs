@@ -3,7 +3,7 @@
 //! Bytes go through as they are, but for our own headers, which are taken out. What the person said
 //! is learned from beside the way: if that fails, the answer still flows.
 
-use super::access::{Caller, Scope};
+use super::access::{Caller, Scope, bearer_of};
 use super::intake::Input;
 use super::problem::Problem;
 use super::{App, Pool, demo};
@@ -11,21 +11,22 @@ use crate::events::Event;
 use crate::identity::{Account, Keyring};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::Response;
 use axum::routing::{any, get, post};
 use axum::{Extension, Router};
 use futures_util::StreamExt;
-use jiff::Timestamp;
+use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tactful_core::chat::{Audience, Facts, Message, Modality, Name, Region, Role, Turn, Words};
 use tactful_core::ledger::Deletion;
-use tactful_core::standing::AccountFact;
+use tactful_core::standing::{AccountFact, History};
 
-/// Messages before a turn that are read with it, at most.
-const CONTEXT: usize = 6;
+/// Messages before a turn that are read with it, at most: an app may send a chat that began before
+/// it came here.
+const CONTEXT: usize = 200;
 
 /// Bytes of an answer in which its id is looked for.
 const ID_WITHIN: usize = 8192;
@@ -50,6 +51,29 @@ pub fn router() -> Router<Arc<App>> {
 
 fn refused(status: StatusCode, message: &'static str) -> Response {
     Problem::new(status, message).as_openai()
+}
+
+/// Is this path the upstream's?
+pub fn is_proxied(path: &str) -> bool {
+    let of = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    ["/v1/chat/completions", "/v1/responses", "/v1/conversations", "/v1/models"].into_iter().any(of)
+}
+
+/// The answer to who may not use it.
+pub fn without_key() -> Response {
+    refused(StatusCode::UNAUTHORIZED, "send a key with the scope ingest: Tactful-Key")
+}
+
+/// Headers of an answer that speak to a browser about the site it came from: ours, here.
+fn is_of_a_site(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    name.starts_with("access-control-") || matches!(name, "set-cookie" | "clear-site-data")
+}
+
+/// Does a request carry our own key, which is not the upstream's business?
+fn is_ours(name: &HeaderName, value: &HeaderValue) -> bool {
+    let token = value.to_str().ok().and_then(bearer_of);
+    name == header::AUTHORIZATION && token.is_some_and(|token| token.starts_with("tk_"))
 }
 
 /// Does a path name something above itself, in any writing? A URL would be made shorter by it.
@@ -96,12 +120,20 @@ async fn pass(
 ) -> Response {
     // The key of the proxy may come in our own header, so that `Authorization` stays the upstream's.
     if who.need(Scope::Ingest).is_err() && !own_key(&app, &headers) {
-        return refused(StatusCode::UNAUTHORIZED, "send a key with the scope ingest: Tactful-Key");
+        return without_key();
     }
     if climbs(uri.path()) {
         return refused(StatusCode::BAD_REQUEST, "this path climbs out of what it names");
     }
-    let heard = Heard::of(&app, uri.path(), &headers, &body);
+    let is_compressed = headers.get(header::CONTENT_ENCODING).is_some_and(|how| how != "identity");
+    if is_turn(&method, uri.path()) && is_compressed {
+        let why = "send the body as it is: one that is compressed cannot be judged";
+        return refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, why);
+    }
+    let heard = match is_turn(&method, uri.path()) {
+        true => Heard::of(&app, &headers, &body),
+        false => None,
+    };
     if method == Method::DELETE {
         unlearn(&app, uri.path(), &headers).await;
     }
@@ -116,17 +148,25 @@ async fn pass(
     url.set_path(&format!("{}{rest}", upstream.path().trim_end_matches('/')));
     url.set_query(uri.query());
     let mut request = app.client.request(method, url).body(body);
-    let authorised = matches!(who, Caller::Operator(..));
+    let authorised = matches!(who, Caller::Operator(..) | Caller::Person(_));
     let between = named_by_connection(&headers);
     for (name, value) in &headers {
         if between.iter().any(|named| named == name.as_str()) {
             continue;
         }
-        // Our own key is not the upstream's business.
-        if is_passed_on(name) && !(authorised && name == header::AUTHORIZATION) {
+        // The answer's id is looked for, so it must come as it is.
+        let is_asked_plain = heard.is_some() && name == header::ACCEPT_ENCODING;
+        let is_own = is_ours(name, value) || (authorised && name == header::AUTHORIZATION);
+        if is_passed_on(name) && !is_own && !is_asked_plain {
             request = request.header(name, value);
         }
     }
+    if heard.is_some() {
+        request = request.header(header::ACCEPT_ENCODING, "identity");
+    }
+    // It was said, whatever becomes of it: where nobody answers, it teaches nothing, but what is
+    // sensitive shuts the chat.
+    let mut tap = Tap { app, heard, answered: false, seen: Vec::new() };
     let answer = match request.send().await {
         Ok(answer) => answer,
         Err(error) if error.is_timeout() => {
@@ -136,12 +176,12 @@ async fn pass(
     };
     let mut response = Response::builder().status(answer.status());
     for (name, value) in answer.headers() {
-        if is_passed_on(name) || name == header::CONTENT_LENGTH {
+        if (is_passed_on(name) || name == header::CONTENT_LENGTH) && !is_of_a_site(name) {
             response = response.header(name, value);
         }
     }
-    let learned = answer.status().is_success();
-    let tap = Arc::new(Mutex::new(Tap { app, heard: heard.filter(|_| learned), seen: Vec::new() }));
+    tap.answered = answer.status().is_success();
+    let tap = Arc::new(Mutex::new(tap));
     let stream = answer.bytes_stream().map(move |chunk| {
         if let Ok(bytes) = &chunk {
             tap.lock().unwrap_or_else(PoisonError::into_inner).see(bytes);
@@ -153,7 +193,8 @@ async fn pass(
     })
 }
 
-fn own_key(app: &App, headers: &HeaderMap) -> bool {
+/// Does a request carry a key for the proxy in our own header?
+pub fn own_key(app: &App, headers: &HeaderMap) -> bool {
     let Some(key) = headers.get("tactful-key").and_then(|key| key.to_str().ok()) else {
         return false;
     };
@@ -172,6 +213,8 @@ fn own_key(app: &App, headers: &HeaderMap) -> bool {
 struct Tap {
     app: Arc<App>,
     heard: Option<Heard>,
+    /// Did the upstream answer it?
+    answered: bool,
     seen: Vec<u8>,
 }
 
@@ -191,9 +234,10 @@ impl Tap {
 
     fn learn(&mut self, id: Option<String>) {
         let Some(heard) = self.heard.take() else { return };
-        let app = Arc::clone(&self.app);
+        let (app, answered) = (Arc::clone(&self.app), self.answered);
+        let id = id.filter(|_| answered);
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move { heard.learn(&app, id.as_deref()).await });
+            runtime.spawn(async move { heard.learn(&app, id.as_deref(), answered).await });
         }
     }
 }
@@ -229,9 +273,9 @@ pub struct Heard {
 
 impl Heard {
     /// What a request says and who says it; `None` when it is no turn of a known account.
-    fn of(app: &App, path: &str, headers: &HeaderMap, body: &[u8]) -> Option<Self> {
-        let is_turn = matches!(path, "/v1/chat/completions" | "/v1/responses");
-        let request: Value = is_turn.then(|| serde_json::from_slice(body).ok()).flatten()?;
+    fn of(app: &App, headers: &HeaderMap, body: &[u8]) -> Option<Self> {
+        let request: Value =
+            serde_json::from_slice(body).or_else(|_| serde_json::from_slice(&whole(body))).ok()?;
         // Of a header that stands twice nobody knows which one is meant.
         let header = |name: &str| {
             let mut values = headers.get_all(name).iter();
@@ -254,10 +298,11 @@ impl Heard {
             .parse()
             .ok()?;
         let mut said = messages(&request);
-        let (role, words) = said.pop()?;
-        if role != Role::User {
-            return None;
-        }
+        // An instruction may follow what the person said; where an answer or a tool follows, it was
+        // heard before.
+        let last = said.iter().rposition(|(role, _)| *role != Role::System)?;
+        said.truncate(last + 1);
+        let (_, words) = said.pop().filter(|(role, _)| *role == Role::User)?;
         let first = said.iter().find(|(role, _)| *role == Role::User).map_or(&words, |(_, w)| w);
         let opening = blake3::hash(first.as_bytes()).to_hex().to_string();
         let conversation = named("tactful-conversation", "tactful_conversation")
@@ -291,7 +336,12 @@ impl Heard {
     }
 
     /// Lets it be learned from; tells how it ended, as an answer to an event would.
-    pub async fn learn(self, app: &Arc<App>, id: Option<&str>) -> Option<&'static str> {
+    pub async fn learn(
+        self,
+        app: &Arc<App>,
+        id: Option<&str>,
+        answered: bool,
+    ) -> Option<&'static str> {
         if let Some(id) = id {
             app.chains.note(&self.account, id, &self.conversation);
         }
@@ -307,8 +357,10 @@ impl Heard {
         let (platform, account, conversation, event) = tags.await.ok()?;
         let mut inputs = Vec::new();
         if let Some(region) = self.region {
-            let fact = AccountFact { at: self.at, region: Some(region), ..AccountFact::default() };
-            inputs.push(Input::Event(Box::new(Event::Account(account, platform, fact))));
+            let known = Pool::with(app, move |_, data| Ok(data.store.history(account)?));
+            inputs.extend(moved(&known.await.ok()?, region, self.at).map(|fact| {
+                Input::Event(Box::new(Event::Account(account, platform, fact)))
+            }));
         }
         let facts = Facts {
             account,
@@ -323,7 +375,8 @@ impl Heard {
             at: self.at,
         };
         let turn = Turn { facts, words: self.words, context: self.context };
-        inputs.push(Input::Event(Box::new(Event::Turn(Box::new(turn)))));
+        let turn = Box::new(Event::Turn(Box::new(turn)));
+        inputs.push(if answered { Input::Event(turn) } else { Input::Unanswered(turn) });
         match app.intake.take(inputs).await {
             Ok(mut ended) => ended.pop()?.ok(),
             Err(_) => {
@@ -332,6 +385,55 @@ impl Heard {
             }
         }
     }
+}
+
+/// What is new about where an account is, if anything is. It is dated by the hour, or what is held would
+/// tell of every turn when it was said, also of those that must leave no trace.
+fn moved(history: &History, region: Region, at: Timestamp) -> Option<AccountFact> {
+    let before = history.facts.iter().filter(|fact| fact.region.is_some() && fact.at <= at);
+    let last = before.max_by_key(|fact| fact.at);
+    if last.is_some_and(|fact| fact.region == Some(region)) {
+        return None;
+    }
+    let hour = TimestampRound::new().smallest(Unit::Hour).mode(RoundMode::Floor);
+    let hour = at.round(hour).unwrap_or(at);
+    let at = if last.is_some_and(|fact| fact.at >= hour) { at } else { hour };
+    Some(AccountFact { at, region: Some(region), ..AccountFact::default() })
+}
+
+/// Is it a request that says something to the assistant?
+fn is_turn(method: &Method, path: &str) -> bool {
+    method == Method::POST && matches!(path, "/v1/chat/completions" | "/v1/responses")
+}
+
+/// A body in which every half of a character that JSON writes in two is made a sign for "unknown": a
+/// text that was cut within an emoji is still said.
+fn whole(body: &[u8]) -> Vec<u8> {
+    let unit = |at: usize| -> Option<u16> {
+        let digits = body.get(at..at + 6)?.strip_prefix(b"\\u")?;
+        u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+    };
+    let (mut made, mut at) = (Vec::with_capacity(body.len()), 0);
+    while let Some(&byte) = body.get(at) {
+        let length = match (byte, unit(at)) {
+            (b'\\', Some(0xd800..0xdc00)) => match unit(at + 6) {
+                Some(0xdc00..0xe000) => 12,
+                _ => 0,
+            },
+            (b'\\', Some(0xdc00..0xe000)) => 0,
+            (b'\\', _) => 2,
+            _ => 1,
+        };
+        if length == 0 {
+            made.extend_from_slice(b"\\ufffd");
+            at += 6;
+        } else {
+            let end = (at + length).min(body.len());
+            made.extend_from_slice(&body[at..end]);
+            at = end;
+        }
+    }
+    made
 }
 
 /// Answers that are remembered, for the requests that go on from them.
@@ -377,6 +479,9 @@ fn messages(request: &Value) -> Vec<(Role, String)> {
     list.into_iter()
         .flatten()
         .filter_map(|message| {
+            if message["type"].as_str().is_some_and(|kind| kind.starts_with("function_call")) {
+                return Some((Role::Tool, String::new()));
+            }
             let role = match message["role"].as_str()? {
                 "user" => Role::User,
                 "assistant" => Role::Assistant,

@@ -289,6 +289,7 @@ async fn advertisers(
         .iter()
         .filter_map(|item| item.campaign.as_ref())
         .map(|campaign| campaign.advertiser.clone())
+        .filter(|name| who.advertiser().is_none_or(|mine| mine == name))
         .collect();
     names.sort();
     names.dedup();

@@ -79,7 +79,7 @@ impl Begun {
 }
 
 /// A method that anyone may make up is not told.
-fn known(method: &Method) -> &'static str {
+pub fn known(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::POST => "POST",

@@ -6,6 +6,7 @@ mod campaigns;
 mod dependencies;
 mod faults;
 mod keeping;
+mod leaks;
 mod logs;
 mod notices;
 mod persons;

@@ -189,8 +189,8 @@ fn a_person_sees_only_their_own() {
     let public = base64(pair.public_key().as_ref());
     let keys = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k", "alg": "EdDSA", "x": public}]});
     std::fs::write(place.path("jwks.json"), keys.to_string()).unwrap();
-    let server =
-        Server::start(&place, &["--policy", POLICY, "--jwks", "jwks.json", "--issuer", "idp"]);
+    let asked = ["--jwks", "jwks.json", "--issuer", "idp", "--audience", "tactful"];
+    let server = Server::start(&place, &[&["--policy", POLICY], &asked[..]].concat());
     let now = jiff::Timestamp::now().as_second();
     let token = |header: Value, claims: Value, sign: &dyn Fn(&[u8]) -> Vec<u8>| {
         let body = format!(
@@ -202,7 +202,7 @@ fn a_person_sees_only_their_own() {
     };
     let signed = |body: &[u8]| pair.sign(body).as_ref().to_vec();
     let header = json!({"alg": "EdDSA", "kid": "k"});
-    let claims = json!({"sub": "whatsapp:1", "iss": "idp", "exp": now + 600});
+    let claims = json!({"sub": "whatsapp:1", "iss": "idp", "aud": "tactful", "exp": now + 600});
     let good = token(header.clone(), claims.clone(), &signed);
     let own = |token: &str| status(server.get("/v1/persons/whatsapp:1/profile").bearer_auth(token));
     assert_eq!(own(&good), 200);
@@ -239,6 +239,11 @@ fn a_person_sees_only_their_own() {
         ("expired", with("exp", json!(now - 600))),
         ("no expiry", with("exp", Value::Null)),
         ("another issuer", with("iss", json!("else"))),
+        ("no issuer", with("iss", Value::Null)),
+        ("an issuer of another kind", with("iss", json!(5))),
+        ("another audience", with("aud", json!("else"))),
+        ("no audience", with("aud", Value::Null)),
+        ("an audience of another kind", with("aud", json!(5))),
         ("other claims", parts.join(".")),
         ("garbage", "a.b.c".to_owned()),
     ] {

@@ -72,11 +72,13 @@ pub async fn delete_conversation(
     let at = up_to(&app, account(&asked)?, at.as_deref()).await?;
     let tag = Tag::parse(&conversation);
     let what = tag.map_or("conversation".to_owned(), |tag| format!("conversation {tag}"));
+    if let Some(tag) = tag {
+        let _ = delete(&app, &asked, what.clone(), at, move |_| Ok(Deletion::Conversation(tag))).await?;
+    }
+    // An operator's own id may look like a tag: whatever bears this name goes.
     delete(&app, &asked, what, at, move |data| {
         let of = owner.tag(&data.keyring);
-        Ok(Deletion::Conversation(
-            tag.unwrap_or_else(|| data.keyring.conversation(of, &conversation)),
-        ))
+        Ok(Deletion::Conversation(data.keyring.conversation(of, &conversation)))
     })
     .await
 }

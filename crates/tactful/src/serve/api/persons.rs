@@ -7,6 +7,7 @@ use crate::show::{ProfileView, profile_view};
 use axum::extract::State;
 use axum::{Extension, Json};
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use tactful_core::chat::Tag;
 use tactful_core::standing::About;
@@ -84,19 +85,39 @@ pub async fn export(
                     .choices
                     .iter()
                     .map(|(at, wish)| json!({"at": at.to_string(), "chats": wish.as_str()}));
-                json!({"platform": member.platform.as_str(), "account": member.account.to_string(),
+                let links = data.store.memberships(member.account)?;
+                let linked = links
+                    .joined
+                    .iter()
+                    .map(|(center, at)| json!({"center": center.to_string(), "at": at.to_string()}));
+                let unlinked = links.left.iter().map(Timestamp::to_string);
+                Ok(json!({"platform": member.platform.as_str(), "account": member.account.to_string(),
+                    "linked": linked.collect::<Vec<_>>(), "unlinked": unlinked.collect::<Vec<_>>(),
                     "facts": facts.collect::<Vec<_>>(), "notices": notices.collect::<Vec<_>>(),
                     "choices": choices.collect::<Vec<_>>(),
-                    "preferences": preferences.collect::<Vec<_>>()})
+                    "preferences": preferences.collect::<Vec<_>>()}))
             })
-            .collect();
-        let tags: Vec<Tag> = person.members.iter().map(|member| member.account).collect();
-        let shown = data.store.shown_since(tags, Timestamp::MIN)?;
-        let shown: Vec<Value> =
-            shown.iter().map(|(item, at)| json!({"item": item, "at": at.to_string()})).collect();
+            .collect::<Result<_, Problem>>()?;
+        // An account may be known by nothing but what it was shown or sent.
+        let tags: BTreeSet<Tag> =
+            person.members.iter().map(|member| member.account).chain([tag]).collect();
+        let items = |list: Vec<(String, Timestamp)>| -> Vec<Value> {
+            list.iter().map(|(item, at)| json!({"item": item, "at": at.to_string()})).collect()
+        };
+        let shown = items(data.store.shown_since(tags.clone(), Timestamp::MIN)?);
+        let clicked = items(data.store.clicked(tags.clone())?);
+        let mut deliveries = Vec::new();
+        for tag in tags {
+            deliveries.extend(data.store.deliveries(tag)?.into_iter().map(|one| {
+                json!({"account": tag.to_string(), "notice": one.notice, "version": one.version,
+                    "channel": one.channel.as_str(), "language": one.language,
+                    "state": one.state, "at": one.at.to_string(), "proof": one.proof})
+            }));
+        }
         let view = profile_view(&person, &policy, taxonomy, now);
         Ok(json!({"made": now.to_string(), "asked_by": asked, "accounts": accounts,
-            "interests": view.interests, "contributions": rows, "shown": shown}))
+            "interests": view.interests, "contributions": rows, "shown": shown,
+            "clicked": clicked, "deliveries": deliveries}))
     });
     archive.await.map(Json)
 }

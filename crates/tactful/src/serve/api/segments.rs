@@ -126,15 +126,16 @@ pub async fn context_match(
     let matched = Pool::with(&app, move |app, data| {
         let policy = app.policy.load();
         let tag = account.tag(&data.keyring);
-        let named = Tag::parse(&asked.conversation)
-            .unwrap_or_else(|| data.keyring.conversation(tag, &asked.conversation));
+        let named = Tag::parse(&asked.conversation);
+        let by_id = data.keyring.conversation(tag, &asked.conversation);
         let mut person = data.store.person(tag, at, policy.cross_platform)?;
         if opted_out {
             signals::heed(&policy, &mut person, at);
         }
         let lens = Lens::new(&policy, &person, at);
         let of_it = person.rows.iter().filter(|row| {
-            row.source == Source::Chat && row.conversation == named && lens.sees(row)
+            let is_it = row.conversation == by_id || named == Some(row.conversation);
+            row.source == Source::Chat && is_it && lens.sees(row)
         });
         let topics = segments::topics(of_it.map(|row| row.interest), &data.taxonomy);
         let asking = person.members.iter().find(|member| member.account == tag);

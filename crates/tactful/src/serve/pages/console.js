@@ -1,10 +1,11 @@
 // The console: what becomes of what comes in, where the rollout stands, who was told, how the model does, what is spent.
-import { about, ask, at, day, element, refusal, region, token } from "./shared.js";
-import { bars, columns, curve, lanes, spark } from "./plots.js";
+import { about, ask, at, day, element, reach, refusal, region, token } from "./shared.js";
+import { arrivals, bars, columns, curve, lanes, spark } from "./plots.js";
 import { policyWords, pastPolicies } from "./policy.js";
 import { routes } from "./health.js";
 
 const EVERY = 2000;
+const DAY = 86400000;
 const ROOM = 60;
 
 const NAMES = {
@@ -29,27 +30,31 @@ async function part(id, work) {
 let last = null;
 const seen = [];
 async function live() {
-  if (at("hold").getAttribute("aria-pressed") === "true") return;
+  const held = at("hold").getAttribute("aria-pressed") === "true";
   await part("outcomes", async () => {
     const { ever, here } = await ask("GET", "/v1/overview/outcomes");
+    // A server that began anew counts from nothing.
+    if (last && Object.entries(last).some(([code, count]) => count > (here[code] || 0))) last = {};
     if (last) {
       const column = KINDS.map(([kind]) => Object.entries(here).filter(([code]) => kindOf(code) === kind).reduce((sum, [code, count]) => sum + count - (last[code] || 0), 0));
       seen.push(column);
       if (seen.length > ROOM) seen.shift();
     }
     last = here;
+    if (held) return [...at("outcomes").childNodes];
     const sums = KINDS.map((_, n) => seen.reduce((sum, column) => sum + column[n], 0));
     at("live").replaceChildren(columns(seen, KINDS.map(([, fill]) => fill), ROOM, `Events of the last two minutes: ${KINDS.map(([, , words], n) => `${sums[n]} ${words}`).join(", ")}`));
+    at("tallest").textContent = `the tallest: ${number(Math.max(0, ...seen.map((column) => column.reduce((sum, count) => sum + count, 0))))}`;
     at("live-key").replaceChildren(...KINDS.map(([, fill, words], n) => element("li", {}, element("i", { class: fill }), `${words}: ${sums[n]}`)));
     const all = Object.entries(ever).sort((a, b) => b[1] - a[1]);
     const total = all.reduce((sum, [, count]) => sum + count, 0);
     const used = ever.used || 0;
-    tiles({ "Events so far": number(total), "of which used": total ? `${Math.round((100 * used) / total)} %` : "–" });
+    tiles({ "Events since the data was made": number(total), "of which used": total ? `${Math.round((100 * used) / total)} %` : "–" });
     return all.length ? bars(all.map(([code, count]) => [nameOf(code), count, fillOf(code)])) : element("p", { class: "soft" }, "Nothing has come in yet.");
   });
 }
 
-const figures = Object.fromEntries(["Events so far", "of which used", "Accounts", "Notices still due", "Sensitive texts stopped", "Campaigns", "Spent of all budgets"].map((name) => [name, "–"]));
+const figures = Object.fromEntries(["Events since the data was made", "of which used", "Accounts", "Notices still due", "Sensitive texts stopped, in the model's test", "Campaigns", "Spent of all budgets"].map((name) => [name, "–"]));
 function tiles(more) {
   Object.assign(figures, more);
   at("tiles").replaceChildren(...Object.entries(figures).map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
@@ -68,21 +73,35 @@ async function timeline() {
   return lanes(from, until, rows, [from, effective, until]);
 }
 
+const CHANNELS = [["email", "by e-mail", "known-fill"], ["in_app", "in the app", "used-fill"]];
+const by = (channel) => CHANNELS.find(([name]) => name === channel)?.[1] || channel;
+
 async function told() {
   const view = await ask("GET", "/v1/overview/notices");
   const all = view.regions.reduce((sum, one) => ({ accounts: sum.accounts + one.accounts, told: sum.told + one.told, due: sum.due + one.due }), { accounts: 0, told: 0, due: 0 });
   tiles({ Accounts: number(all.accounts), "Notices still due": number(all.due) });
   at("rule").textContent = view.required
-    ? `A chat counts from ${day(view.effective)} on, once a notice was delivered ${view.lead_days} days before${view.first_day ? ` (not before ${day(view.first_day)})` : ""}, ${view.channels.map((channel) => (channel === "email" ? "by e-mail" : "in the app")).join(" or ")}.`
+    ? `A chat counts from ${day(view.effective)} on, once a notice was delivered ${view.lead_days} days before${view.first_day ? ` (not before ${day(view.first_day)})` : ""}, ${view.channels.map(by).join(" or ")}.`
     : "The policy in force asks for no notice.";
-  const days = new Map();
-  for (const one of view.delivered) days.set(one.day, (days.get(one.day) || 0) + one.accounts);
-  const channels = new Map();
-  for (const one of view.delivered) channels.set(`${one.notice}, version ${one.version}, ${one.channel === "email" ? "by e-mail" : "in the app"}`, (channels.get(`${one.notice}, version ${one.version}, ${one.channel === "email" ? "by e-mail" : "in the app"}`) || 0) + one.accounts);
-  at("delivered").replaceChildren(days.size
-    ? bars([...days].map(([when, accounts]) => [day(when), accounts, "known-fill"]))
-    : element("p", { class: "soft" }, "None yet."), element("ul", { class: "soft" }, ...[...channels].map(([name, accounts]) => element("li", {}, `${name}: ${number(accounts)}`))));
-  return bars(view.regions.map((one) => [region(one.region), one.accounts ? one.told / one.accounts : 0, "used-fill", one.due ? `${one.told} of ${one.accounts} told, ${one.due} due` : one.told < one.accounts ? `${one.told} of ${one.accounts} told, none due` : `all ${one.accounts} told`]), 1);
+  const [days, kinds] = [new Map(), new Map()];
+  for (const one of view.delivered) {
+    const counts = days.get(one.day) || CHANNELS.map(() => 0);
+    counts[CHANNELS.findIndex(([channel]) => channel === one.channel)] += one.accounts;
+    days.set(one.day, counts);
+    const kind = `${one.notice}, version ${one.version}, ${by(one.channel)}`;
+    kinds.set(kind, (kinds.get(kind) || 0) + one.accounts);
+  }
+  const sum = (n) => [...days.values()].reduce((all, counts) => all + counts[n], 0);
+  const marks = [view.first_day && [view.first_day, "may be told from"], [view.effective, "chats count"], [new Date().toISOString(), "today"]].filter(Boolean);
+  at("delivered").replaceChildren(...(days.size
+    ? [arrivals([...days], CHANNELS.map(([, , fill]) => fill), marks, `Notices delivered: ${[...days].map(([when, counts]) => `${counts.reduce((a, b) => a + b, 0)} on ${day(when)}`).join(", ")}.`),
+      element("figcaption", {}, "A column is what was delivered on a day; the line is all of it so far."),
+      element("ul", { class: "key" }, ...CHANNELS.map(([channel, , fill], n) => element("li", {}, element("i", { class: fill }), `${by(channel)}: ${number(sum(n))}`))),
+      element("ul", { class: "soft" }, ...[...kinds].map(([name, accounts]) => element("li", {}, `${name}: ${number(accounts)}`)))]
+    : [element("p", { class: "soft" }, "None yet.")]));
+  const state = (one) => [one.told < one.accounts ? `${number(one.told)} of ${number(one.accounts)} told` : `all ${number(one.accounts)} told`,
+    one.ready < one.told ? `${number(one.told - one.ready)} of them less than ${view.lead_days} days ago` : "", one.due ? `${number(one.due)} due` : one.told < one.accounts ? "none due" : ""].filter(Boolean).join(", ");
+  return bars(view.regions.map((one) => [region(one.region), one.accounts ? one.ready / one.accounts : 0, "used-fill", state(one)]), 1);
 }
 
 async function score() {
@@ -91,8 +110,16 @@ async function score() {
   const kept = metrics.curve?.find((one) => one.shift === 0);
   const percent = (value) => `${Math.round(100 * value)} %`;
   if (kept) {
-    tiles({ "Sensitive texts stopped": percent(kept.recall) });
+    tiles({ "Sensitive texts stopped, in the model's test": percent(kept.recall) });
     parts.push(element("figure", {}, element("figcaption", {}, "Sensitive texts stopped, against harmless ones stopped too; each point a setting."), curve(metrics.curve, kept)));
+  }
+  if (metrics.subjects) {
+    parts.push(element("h3", {}, "Sensitive texts stopped, by subject"), bars(Object.entries(metrics.subjects).map(([name, one]) => [name, one.recall, one.recall < 0.9 ? "refused-fill" : "used-fill", `${percent(one.recall)} of ${number(one.texts)}`]), 1));
+  }
+  const { judge } = metrics.interests || {};
+  if (judge) {
+    const shares = [["right, of what was found", judge.precision], ["found, of what was there", judge.recall], ["both, as F1", judge.f1], ["both, by group of interests", judge.group_f1]];
+    parts.push(element("h3", {}, "Interests, by the judge"), bars([...shares.map(([name, share]) => [name, share, "used-fill", percent(share)]), ["found where there is none", judge.invented, "refused-fill", percent(judge.invented)]], 1));
   }
   if (metrics.languages) {
     const languages = new Intl.DisplayNames("en", { type: "language" });
@@ -115,13 +142,15 @@ async function campaigns() {
     const share = one.budget ? one.spent / one.budget : 0;
     const fill = element("span", { class: share > 0.9 ? "refused-fill" : "used-fill" });
     fill.style.width = `${Math.min(100, 100 * share)}%`;
-    const lately = days.slice(-7);
-    const daily = lately.reduce((sum, one) => sum + one.spent, 0) / Math.max(1, lately.length);
+    // The last week that it spent in, with the days on which it spent nothing.
+    const [until, since] = [days.at(-1), days[0]].map((one) => Date.parse(one?.day || 0) / DAY);
+    const lately = days.filter((one) => Date.parse(one.day) / DAY > until - 7);
+    const daily = lately.reduce((sum, one) => sum + one.spent, 0) / Math.min(7, until - since + 1);
     const left = daily > 0 ? Math.floor((one.budget - one.spent) / daily) : null;
     return element("tr", {}, element("th", { scope: "row" }, one.campaign, element("div", { class: "soft" }, one.advertiser), element("span", { class: "track" }, fill)),
       element("td", { class: "number" }, `${one.spent.toFixed(2)} of ${one.budget.toFixed(2)} (${Math.round(100 * share)} %)`),
       element("td", {}, days.length ? spark(days.map((one) => one.spent), `Spent a day: ${daily.toFixed(2)} lately`) : "–"),
-      element("td", { class: "number" }, left === null ? "–" : left > 365 ? "over a year" : `${left} days`),
+      element("td", { class: "number" }, left === null ? "–" : left > 365 ? "over a year" : left === 1 ? "1 day" : `${left} days`),
       element("td", { class: "number" }, one.shown === null ? "too few to tell" : number(one.shown)));
   });
   const table = (some) => element("table", {}, element("thead", {}, element("tr", {}, ...["Campaign", "Spent", "Day by day", "Lasts, at this pace", "Shown"].map((head, n) => element("th", { scope: "col", class: [1, 3, 4].includes(n) ? "number" : undefined }, head)))), element("tbody", {}, ...some));
@@ -139,7 +168,8 @@ async function show() {
 
 async function health() {
   await part("ready", async () => {
-    const answer = await fetch("/readyz");
+    const answer = await reach("/readyz").catch(() => null);
+    if (!answer) return element("strong", { class: "bad" }, "✕ Cannot be reached: what stands here is from before");
     return element("strong", { class: answer.ok ? "good" : "bad" }, answer.ok ? "✓ Ready" : "✕ Stopping");
   });
   await part("routes", routes);

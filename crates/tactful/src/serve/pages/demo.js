@@ -20,6 +20,22 @@ const FIRST = { person: "you", clock: STOPS[1][0], seconds: 0, place: "boulder",
 
 export let world = { ...FIRST };
 
+// Another tab of this browser goes on with the same person: what it keeps is taken up, but for which chat is under way here.
+function kept() {
+  try { return JSON.parse(localStorage.getItem(KEY)); } catch { return null; /* of another version */ }
+}
+export function whenTaken(work) {
+  addEventListener("storage", ({ key }) => {
+    const theirs = key === KEY && kept();
+    if (!theirs || theirs.run !== world.run) return;
+    const same = theirs.person === world.person;
+    world = { ...FIRST, ...theirs, conversation: world.conversation };
+    work(same);
+  });
+}
+const fresh = () => crypto.getRandomValues(new Uint32Array(1))[0].toString(36);
+export const newChat = () => save({ conversation: fresh() });
+
 export function save(change = {}) {
   Object.assign(world, change);
   localStorage.setItem(KEY, JSON.stringify(world));
@@ -30,8 +46,7 @@ const events = (list) => ask("POST", "/v1/events", list);
 // Somebody of whom nothing is known, told like anyone else but on Messenger. Under a name that no other browser took,
 // so that whoever tries the same demo is somebody else.
 async function born() {
-  const name = crypto.getRandomValues(new Uint32Array(1))[0].toString(36);
-  world = { ...FIRST, person: `you-${name}`, run: world.run, conversation: world.conversation };
+  world = { ...FIRST, person: `you-${fresh()}`, run: world.run, conversation: world.conversation };
   save();
   const [at, told] = ["2025-01-01T00:00:00Z", "2025-10-07T09:00:00Z"];
   await events([
@@ -45,11 +60,10 @@ async function born() {
 export async function open() {
   const { demo, run } = await about();
   if (!demo) return false;
-  let kept = null;
-  try { kept = JSON.parse(localStorage.getItem(KEY)); } catch { /* of another version */ }
-  world = kept?.run === run ? { ...FIRST, ...kept } : { ...FIRST, run };
+  const earlier = kept();
+  world = earlier?.run === run ? { ...FIRST, ...earlier } : { ...FIRST, run };
   if (world.person === FIRST.person) await born();
-  save({ conversation: world.conversation + 1 });
+  newChat();
   return true;
 }
 
@@ -59,6 +73,8 @@ export const accounts = () => APPS.map(account);
 // The demo's time. What is done comes after what was done before, so the clock goes on with each thing said.
 export const now = () => new Date(Date.parse(world.clock) + 1000 * world.seconds).toISOString().replace(".000", "");
 export function later(seconds = 1) {
+  const theirs = kept();
+  if (theirs?.person === world.person && theirs.clock === world.clock) world.seconds = Math.max(world.seconds, theirs.seconds);
   save({ seconds: world.seconds + seconds });
   return now();
 }

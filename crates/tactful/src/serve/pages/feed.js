@@ -1,12 +1,13 @@
 // The feed beside the assistant: what is said, what became of it, what changed.
-import { at, ask, day, element, icon, nameOf, person, platform, refusal, region, segments, tell, toast } from "./shared.js";
-import { APPS, PLACES, STOPS, account, later, linked, move, now, open, restart, save, world } from "./demo.js";
+import { at, ask, day, element, icon, nameOf, person, platform, reach, refusal, region, segments, tell, toast } from "./shared.js";
+import { APPS, PLACES, STOPS, account, later, linked, move, newChat, now, open, restart, save, whenTaken, world } from "./demo.js";
 import { SURFACES, card } from "./card.js";
 
 const PROMPTS = ["What are good hikes near Boulder for a weekend?", "Which hiking boots are worth the money?", "How do I bake sourdough bread?", "Also, my knee hurts on the way down"];
 const [HIKES, , , KNEE] = PROMPTS;
 const FRIENDS = ["facebook:jude"];
 const SHOWN = 4;
+const FIRST_FEW = 8;
 
 let turns = [];
 let said = [];
@@ -17,6 +18,7 @@ let newest = 0;
 const looking = () => account(world.looks);
 const talking = () => account(world.talks);
 const profile = (whose, when) => ask("GET", `${person(whose, "/profile")}?at=${when}`);
+const standings = async (whose) => (await ask("GET", `${person(whose, "/standing")}?at=${now()}`)).accounts;
 
 // What a message was used for: what its profile has more of than before.
 function gained(earlier, after) {
@@ -24,28 +26,51 @@ function gained(earlier, after) {
   return after.interests.filter((one) => one.weight > (weights.get(one.id) || 0) + 1e-9).map((one) => one.id);
 }
 
-async function say(words) {
-  const when = later(turns.length ? 600 : 60);
-  const [talks, conversation] = [talking(), `demo-${world.conversation}`];
-  const earlier = await profile(talks, when);
-  turns.push({ role: "user", content: words });
+// Does a profile still hold what a message was used for?
+const holds = (held, { used }) => used.some((id) => held.interests.some((interest) => interest.id === id && interest.sources.some((from) => from.kind === "chat")));
+
+// One message after the other, however fast they are typed.
+let saying = Promise.resolve();
+function say(words) {
+  saying = saying.catch(() => {}).then(() => speak(words));
+  return saying;
+}
+
+async function speak(words) {
   const became = element("div", { class: "became not" }, "…");
-  at("chat").append(element("li", { class: "person" }, element("p", {}, words), became));
+  const bubble = element("li", { class: "person" }, element("p", {}, words), became);
+  at("chat").append(bubble);
   at("nothing-said").hidden = true;
-  const answer = await fetch("/v1/chat/completions", {
-    method: "POST",
-    headers: { "content-type": "application/json", "tactful-account": talks, "tactful-conversation": conversation, "tactful-region": PLACES[world.place][2], "tactful-at": when },
-    body: JSON.stringify({ model: "demo", messages: turns.slice(-7) }),
-  });
-  const told = await answer.json();
-  if (!answer.ok) throw new Error(told.error?.message || "the assistant did not answer");
-  const content = told.choices[0].message.content;
-  turns.push({ role: "assistant", content });
-  const outcome = answer.headers.get("tactful-outcome");
-  said.push({ became, outcome, talks, conversation, when, used: outcome === "used" ? gained(earlier, await profile(talks, now())) : [] });
-  at("chat").append(element("li", {}, element("p", {}, content)));
-  at("spoken").scrollTop = at("spoken").scrollHeight;
+  try {
+    const when = later(turns.length ? 600 : 60);
+    const [talks, conversation] = [talking(), `demo-${world.conversation}`];
+    const earlier = await profile(talks, when);
+    const asked = [...turns, { role: "user", content: words }];
+    const answer = await reach("/v1/chat/completions", {
+      method: "POST",
+      headers: { "content-type": "application/json", "tactful-account": talks, "tactful-conversation": conversation, "tactful-region": PLACES[world.place][2], "tactful-at": when },
+      body: JSON.stringify({ model: "demo", messages: asked.slice(-7) }),
+    });
+    const told = await answer.json();
+    if (!answer.ok) throw new Error(told.error?.message || "the assistant did not answer");
+    const content = told.choices[0].message.content;
+    const outcome = answer.headers.get("tactful-outcome");
+    const after = await profile(talks, now());
+    // A new chat may have been begun meanwhile.
+    if (bubble.isConnected) {
+      turns = [...asked, { role: "assistant", content }];
+      for (const one of said) if (one.conversation === conversation && outcome !== "used" && holds(earlier, one) && !holds(after, one)) one.shutBy = outcome;
+      said.push({ became, outcome, talks, conversation, when, few: words.split(/\s+/).length <= 3, used: outcome === "used" ? gained(earlier, after) : [] });
+      at("chat").append(element("li", {}, element("p", {}, content)));
+    }
+  } catch (error) {
+    bubble.remove();
+    at("nothing-said").hidden = turns.length > 0;
+    if (!at("words").value) at("words").value = words;
+    throw error;
+  }
   await show(true);
+  at("spoken").scrollTop = at("spoken").scrollHeight;
 }
 
 const ENDS = { used: "tick", not: "cross", back: "back" };
@@ -61,52 +86,54 @@ async function judge() {
   const held = new Map();
   for (const one of said) {
     if (one.outcome !== "used") {
-      mark(one.became, "not", one.outcome === "not_used" ? "Not used. It tells no interest, or touches something private; which of the two is not kept." : `Not used: ${refusal(one.outcome)}.`);
+      mark(one.became, "not", one.outcome !== "not_used" ? `Not used: ${refusal(one.outcome)}.` : `Not used. It tells no interest, touches something private, or comes in a chat that is shut; which of these is not kept.${one.few ? " A few more words may help." : ""}`);
       continue;
     }
-    if (!held.has(one.talks)) held.set(one.talks, await profile(one.talks, now()));
-    const sources = held.get(one.talks).interests;
-    const still = one.used.filter((id) => sources.some((interest) => interest.id === id && interest.sources.some((from) => from.kind === "chat")));
+    if (!held.has(one.talks)) held.set(one.talks, [await profile(one.talks, now()), (await standings(one.talks)).find(({ asked }) => asked)?.chats]);
+    const [is, chats] = held.get(one.talks);
     const list = (await Promise.all(one.used.map(nameOf))).join(", ");
-    const shut = said.some((other) => other.conversation === one.conversation && other.outcome === "not_used");
-    if (still.length) mark(one.became, "used", `Used for: ${list}`);
-    else if (shut) mark(one.became, "back", "Taken back: something private came up in this chat, so none of it is used.");
+    if (holds(is, one)) mark(one.became, "used", `Used for: ${list}`);
+    else if (one.shutBy === "not_used") mark(one.became, "back", "Taken back: something private came up in this chat, so none of it is used.");
+    else if (one.shutBy) mark(one.became, "back", "Taken back: a message in this chat could not be judged, so none of it is used. New chat starts afresh.");
     else if (one.when > now()) mark(one.became, "back", "Not said yet at the time you chose.");
-    else mark(one.became, "back", `Was used for: ${list}. Not used here and now.`);
+    else if (chats && chats !== "used") mark(one.became, "back", `Was used for: ${list}. Not used here and now: ${refusal(chats)}.`);
+    else mark(one.became, "back", `Was used for: ${list}. No longer.`);
   }
 }
 
 async function rule() {
-  const { accounts: held } = await ask("GET", `${person(talking(), "/standing")}?at=${now()}`);
+  const held = await standings(talking());
   const standing = held.find((one) => one.asked);
   const [city, country] = PLACES[world.place];
   const here = `${day(world.clock)}, ${city} (${country}).`;
   const on = standing?.chats === "used";
   at("rule").className = `note ${on ? "on" : "off"}`;
-  at("rule").textContent = on ? `${here} What you say to the assistant on ${platform(world.talks)} counts.` : `${here} What you say to the assistant on ${platform(world.talks)} does not count: ${refusal(standing?.chats || "unknown_region")}.`;
+  at("rule").textContent = on ? `${here} What you say to the assistant on ${platform(world.talks)} counts.` : `${here} What you say to the assistant on ${platform(world.talks)} does not count: ${standing?.region ? `${refusal(standing.chats)}.` : "all that was held of you is deleted. Start over makes you somebody new."}`;
   at("linked").checked = held.length > 1;
   at("untold").textContent = world.talks === "messenger" ? "No notice was ever sent to this account." : "";
 }
 
-// What is different from what was shown before, in words.
+// What is different from what was shown before, in words. What stood there already, for other reasons, is not called new.
 async function changed(slates) {
-  const [was, is] = [before, slates].map((all) => new Map((all || []).flatMap(({ surface, slate }) => slate.filter((slot) => slot.reasons.some((reason) => reason.kind === "interest")).map((slot) => [slot.item, { ...slot, surface }]))));
+  const [was, is] = [before, slates].map((all) => new Map((all || []).flatMap(({ surface, slate }) => slate.map((slot, place) => [slot.item, { ...slot, surface, place }]))));
+  const mine = (slot) => slot?.reasons.some((reason) => reason.kind === "interest");
   const title = Object.fromEntries(SURFACES);
   // One line a surface: the first by name, the others by number.
   const lines = (slots) => SURFACES.flatMap(([name]) => {
     const [first, ...more] = slots.filter((slot) => slot.surface === name);
     return first ? [element("li", {}, `${title[name]}: ${first.title}${more.length ? ` and ${more.length} more` : ""}`)] : [];
   });
-  const come = [...is.values()].filter((slot) => !was.has(slot.item));
-  const gone = [...was.values()].filter((slot) => !is.has(slot.item));
+  const all = [...is.values()].filter(mine);
+  const come = all.filter((slot) => !mine(was.get(slot.item)) && slot.place !== was.get(slot.item)?.place);
+  const gone = [...was.values()].filter((slot) => mine(slot) && !is.has(slot.item));
   const parts = [];
   if (come.length) {
     const names = new Set(await Promise.all(come.flatMap((slot) => slot.reasons.filter((reason) => reason.kind === "interest").map((reason) => nameOf(reason.id)))));
-    parts.push(element("strong", {}, `Changed by ${[...names].join(", ")}:`), element("ul", {}, ...lines(come)));
+    parts.push(element("strong", {}, `${before ? "Changed by" : "Here because of"} ${[...names].join(", ")}:`), element("ul", {}, ...lines(come)));
   }
-  if (gone.length) parts.push(element("strong", {}, is.size ? "No longer shown because of you:" : "Nothing is shown because of you any more. Gone:"), element("ul", {}, ...lines(gone)));
+  if (gone.length) parts.push(element("strong", {}, all.length ? "Made room:" : "Nothing is shown because of you any more. Gone:"), element("ul", {}, ...lines(gone)));
   at("change").className = `note change ${come.length ? "on" : ""}`;
-  at("change").replaceChildren(...(parts.length ? parts : [is.size ? "Nothing in this feed changed." : "Nothing in this feed is there because of you. It is what anyone here would see."]));
+  at("change").replaceChildren(...(parts.length ? parts : [all.length ? "Nothing in this feed changed." : "Nothing in this feed is there because of you. It is what anyone here would see."]));
 }
 
 // On a phone the feed is below the chat: a way to what changed, when it cannot be seen.
@@ -127,7 +154,8 @@ async function show(compare = false) {
   ]);
   if (mine !== newest) return;
   at("interests").replaceChildren(...(held.interests.length
-    ? await Promise.all(held.interests.slice(0, 8).map(async (one) => element("li", {}, await nameOf(one.id))))
+    ? [...await Promise.all(held.interests.slice(0, FIRST_FEW).map(async (one) => element("li", {}, await nameOf(one.id)))),
+      held.interests.length > FIRST_FEW && element("li", {}, element("a", { href: "/interests" }, `and ${held.interests.length - FIRST_FEW} more`))].filter(Boolean)
     : [element("li", { class: "badge plain" }, "none")]));
   const places = (name) => new Map((before?.find((one) => one.surface === name)?.slate || []).map((slot, place) => [slot.item, place]));
   const sheets = await Promise.all(SURFACES.map(async ([name, title]) => {
@@ -142,6 +170,7 @@ async function show(compare = false) {
   at("surfaces").replaceChildren(...[0, 1].map((column) => element("div", {}, ...sheets.filter((_, n) => n % 2 === column))));
   if (compare || !before) await changed(slates);
   if (compare) point();
+  if (!before && held.interests.length) at("nothing-said").textContent = "This is a new chat; what you said before still counts. Ask anything, or take one of these:";
   before = slates;
   steps();
 }
@@ -179,7 +208,7 @@ async function like(slot, kind, on) {
 }
 
 function chat() {
-  save({ conversation: world.conversation + 1 });
+  newChat();
   [turns, said] = [[], []];
   at("chat").replaceChildren();
   at("nothing-said").hidden = false;
@@ -250,6 +279,11 @@ at("tries").append(...TRIES.map(([title, more, work], n) => element("li", {}, el
   steps();
 }) }, element("span", {}, title), element("small", {}, more)))));
 
+whenTaken((same) => tell(async () => {
+  if (!same) { chat(); before = null; }
+  draw();
+  await show(same);
+}));
 await tell(async () => {
   await open();
   draw();

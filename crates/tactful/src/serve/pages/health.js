@@ -1,9 +1,9 @@
 // How requests fare, from the server's own metrics.
 import { element } from "./shared.js";
 
-// name{a="b",…} value
+// name{a="b",…} value; a route has braces of its own.
 function samples(text) {
-  return text.split("\n").map((line) => line.match(/^(\w+)\{([^}]*)\} (\S+)/)).filter(Boolean).map(([, name, labels, value]) => ({
+  return text.split("\n").map((line) => line.match(/^(\w+)\{(.*)\} (\S+)$/)).filter(Boolean).map(([, name, labels, value]) => ({
     name, value: Number(value), labels: Object.fromEntries([...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, of]) => [key, of])),
   }));
 }

@@ -1,6 +1,6 @@
 // The ad-preferences centre: all that is held of a person, and the ways to change it.
 import { about, ask, at, day, element, nameOf, person, platform, refusal, region, segments, source, tell, toast, token, topics } from "./shared.js";
-import { APPS, account as own, accounts as ours, later, linked, now as demoNow, open, save, world } from "./demo.js";
+import { APPS, account as own, accounts as ours, later, linked, now as demoNow, open, save, whenTaken, world } from "./demo.js";
 import { weightPlot } from "./plots.js";
 
 const { demo } = await about();
@@ -16,14 +16,19 @@ const wish = (what, wish) => ask("POST", path("/preferences"), { ...what, wish, 
 
 const label = (one) => one?.getAttribute("aria-label") || one?.textContent;
 
+// Of two buttons one is there.
+const OTHER = { pause: "resume", resume: "pause" };
+
 // Does it, shows what is held then, and says so; with a way back where there is one.
 async function act(work, text, undo) {
+  const { id } = document.activeElement;
   const had = label(document.activeElement);
   await tell(async () => {
     await work();
     await show();
     // The list is drawn anew, so what had the focus is gone: it goes to the same button, or to the list's heading.
-    if (document.activeElement === document.body) ([...document.querySelectorAll("#held button")].find((one) => label(one) === had) || at("list")).focus();
+    const seen = [...document.querySelectorAll("#held button")].filter((one) => one.offsetParent);
+    if (document.activeElement === document.body) (seen.find((one) => label(one) === had || one.id === OTHER[id]) || at("list")).focus();
     toast(text, "Undo", undo && (() => act(undo, "Undone.")));
   });
 }
@@ -41,7 +46,7 @@ function sources(one) {
 }
 
 function strength(weight) {
-  return weight >= 1.5 ? "strong" : weight >= 0.4 ? "clear" : "faint";
+  return weight >= 1.5 ? "strong" : weight >= 0.4 ? "medium" : "faint";
 }
 
 async function interest(one, weights, most) {
@@ -74,12 +79,31 @@ function stands(one) {
 function choice(standing) {
   const here = standing.accounts.find((one) => one.asked);
   const may = here?.choice && here.choice !== "none";
+  const asked = here?.choice === "opt-in" && !here.wish;
   const out = here?.wish === "out" || (here?.choice === "opt-in" && here?.wish !== "in");
+  at("yours").textContent = may ? "Pause, download, delete" : "Download, delete";
+  at("resume").textContent = asked ? "Yes, use my chats" : "Use my chats again";
   at("choice").textContent = may
-    ? (out ? "Your chats are paused: none of them is used, nor anything that they taught." : "Your chats are used. You can pause that at any time.")
+    ? (asked ? "You have not said yes, so your chats are not used." : out ? "Your chats are paused: none of them is used, nor anything that they taught." : "Your chats are used. You can pause that at any time.")
     : "Where you are, the policy in force leaves no switch for chats as a whole. All else on this page works: delete, less, never, unlink.";
   at("pause").hidden = !may || out;
   at("resume").hidden = !may || !out;
+}
+
+// What the list above does not show: what is known of each account, and what may not be used here and now.
+async function others() {
+  const held = await ask("GET", path("/export"));
+  const shown = new Set([...document.querySelectorAll("[data-interest]")].map((one) => one.dataset.interest));
+  const idle = [...new Set(held.contributions.map((one) => one.interest))].filter((id) => !shown.has(id));
+  const lines = held.accounts.map((one) => {
+    const last = (name) => one.facts.filter((fact) => fact[name]).at(-1)?.[name];
+    const places = one.facts.filter((fact, n) => fact.region && fact.region !== one.facts[n - 1]?.region).map((fact) => `${region(fact.region)} since ${day(fact.at)}`);
+    const born = last("birth_date");
+    return `${platform(one.platform)}: ${[born && `born ${day(born)}`, last("language") && `language ${last("language")}`, ...places, ...one.notices.map((notice) => `told on ${day(notice.delivered)}`)].filter(Boolean).join("; ") || "nothing"}.`;
+  });
+  if (idle.length) lines.push(`Held, but not used here and now: ${(await Promise.all(idle.map(nameOf))).join(", ")}.`);
+  if (held.shown.length) lines.push(`What you were shown, so that it does not come too often: ${held.shown.length} times.`);
+  at("else").replaceChildren(...lines.map((line) => element("li", {}, line)));
 }
 
 async function show() {
@@ -92,7 +116,7 @@ async function show() {
   const most = Math.max(...Object.values(weights.interests).flat(), 1);
   at("fading").textContent = `An interest is half as strong after ${standing.half_life_days} days and gone after ${standing.retention_days}, unless something new adds to it. A dot is a day that it came from; the broken line is what will be.`;
   const held = await Promise.all(profile.interests.map((one) => interest(one, weights, most)));
-  at("interests").replaceChildren(...(held.length ? held : [element("li", { class: "empty" }, "Nothing is held of you that could be used now.", demo ? " Ask the assistant something in the feed first." : "")]));
+  at("interests").replaceChildren(...(held.length ? held : [element("li", { class: "empty" }, standing.accounts.some((one) => one.region || one.told) ? "Nothing is held of you that could be used now." : "Nothing is held of this account.", demo ? " Ask the assistant something in the feed." : "")]));
   at("preferences").replaceChildren(...(await Promise.all(standing.preferences.map(async (one) => {
     const name = one.about === "interest" ? await nameOf(one.id) : one.id;
     return element("li", {}, element("span", {}, `${WISHES[one.about][one.wish]} `, element("strong", {}, name), element("span", { class: "soft" }, ` since ${day(one.day)}`)),
@@ -107,6 +131,7 @@ async function show() {
   choice(standing);
   if (demo) at("when").textContent = `In the demo it is ${day(when)}, as in its feed.`;
   at("held").hidden = false;
+  if (at("also").open) await others();
 }
 
 const see = () => tell(show).catch(() => { at("held").hidden = true; });
@@ -130,12 +155,14 @@ at("download").addEventListener("click", () => tell(async () => {
   link.click();
   URL.revokeObjectURL(link.href);
 }));
+at("also").addEventListener("toggle", () => { if (at("also").open) tell(others); });
 at("delete").addEventListener("click", () => at("sure").showModal());
 at("sure").addEventListener("close", () => {
   if (at("sure").returnValue !== "yes") return;
   tell(async () => {
     const receipts = [];
     for (const one of demo ? ours() : [account]) receipts.push((await ask("DELETE", `${person(one)}?at=${next()}`)).receipt);
+    if (demo) save({ liked: [] });
     await show();
     at("receipt").textContent = `All is deleted. Your receipt${receipts.length > 1 ? "s" : ""}: ${receipts.join(", ")}.${demo ? " In the feed, Start over makes you somebody new." : ""}`;
   });
@@ -149,8 +176,9 @@ at("who").addEventListener("submit", (event) => {
 
 if (demo) {
   at("demo-who").hidden = false;
-  at("sure-what").textContent = "All interests, choices and links of your four accounts are gone for good, and that you were told.";
+  at("sure-what").textContent = "All interests, choices and links of your four accounts are gone for good, and so is the record that you were told.";
   segments(at("apps"), "apps", APPS.map((app) => [app, platform(app)]), world.looks, (app) => { account = own(app); if (app !== "messenger") save({ looks: app }); see(); });
+  whenTaken(() => { account = own(world.looks); see(); });
   await see();
 } else {
   at("who").hidden = false;

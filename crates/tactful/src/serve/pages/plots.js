@@ -1,5 +1,5 @@
 // Plots, drawn here: no library, no canvas, so that they are sharp, follow the colours and can be read aloud.
-import { drawing, element, shortDay } from "./shared.js";
+import { day, drawing, element, shortDay } from "./shared.js";
 
 const text = (x, y, words, more = {}) => {
   const made = drawing("text", { x, y, ...more });
@@ -64,6 +64,41 @@ export function columns(list, kinds, room, label) {
   return svg;
 }
 
+// Accounts that were told: a column a day in its kinds, a line for all so far, and marks at the days that count.
+// `days`: [[day, [count of the first kind, …]], …], oldest first; `marks`: [[day, words], …].
+export function arrivals(days, fills, marks, label) {
+  const [width, height, left, foot, head] = [380, 190, 40, 22, 30];
+  const time = (when) => Date.parse(when.slice(0, 10));
+  const all = [...days.map(([when]) => time(when)), ...marks.map(([when]) => time(when))];
+  const [first, last] = [Math.min(...all), Math.max(...all)];
+  const whole = Math.max(last - first, 86400000);
+  const x = (when) => left + ((width - left - 12) * (time(when) - first)) / whole;
+  const total = days.reduce((sum, [, counts]) => sum + counts.reduce((a, b) => a + b, 0), 0);
+  const y = (count) => height - foot - ((height - foot - head) * count) / Math.max(total, 1);
+  const wide = Math.max(2, ((width - left - 12) * 86400000) / whole - 1);
+  const svg = drawing("svg", { class: "curve", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label },
+    ...[0, total].flatMap((count) => [drawing("line", { class: "rule", x1: left, x2: width - 12, y1: y(count), y2: y(count) }), text(left - 6, y(count) + 4, count.toLocaleString("en"), { "text-anchor": "end" })]));
+  let sum = 0;
+  const line = [];
+  for (const [when, counts] of days) {
+    let top = 0;
+    counts.forEach((count, kind) => {
+      if (count) svg.append(drawing("rect", { class: fills[kind], x: Math.min(x(when), width - 12 - wide), y: y(top + count), width: wide, height: y(top) - y(top + count) }));
+      top += count;
+    });
+    line.push(`${x(when)},${y(sum)}`, `${x(when)},${y((sum += top))}`);
+  }
+  svg.append(drawing("polyline", { class: "line", points: [...line, `${width - 12},${y(sum)}`].join(" ") }));
+  // The words stand in two rows, so that neighbours do not meet.
+  marks.forEach(([when, words], n) => {
+    const end = x(when) > width / 2;
+    svg.append(drawing("line", { class: "today", x1: x(when), x2: x(when), y1: head - 4, y2: height - foot }), text(x(when) + (end ? -4 : 4), n % 2 ? 24 : 11, words, { "text-anchor": end ? "end" : "start" }));
+  });
+  const [from, until] = [first, last].map((when) => day(new Date(when).toISOString()));
+  svg.append(text(left, height - 4, from), text(width - 12, height - 4, until, { "text-anchor": "end" }));
+  return svg;
+}
+
 // Recall against false alarms, the setting that ships filled.
 export function curve(points, kept) {
   const [width, height, left, foot] = [380, 240, 44, 36];
@@ -88,7 +123,7 @@ export function lanes(from, until, rows, ticks) {
   const items = rows.map(({ name, spans }) => {
     const lane = element("span", { class: "lane" });
     for (const { kind, words, from: begin, until: end } of spans) {
-      const block = element("span", { class: kind }, words);
+      const block = element("span", { class: kind }, element("span", {}, words));
       block.style.left = `${part(begin)}%`;
       block.style.width = `${part(end) - part(begin)}%`;
       lane.append(block);
@@ -96,8 +131,16 @@ export function lanes(from, until, rows, ticks) {
     return element("li", {}, element("span", {}, name), lane);
   });
   const foot = element("span", { class: "ticks" });
+  const today = new Date().toISOString();
+  if (today > from && today < until) {
+    for (const item of items) {
+      const mark = element("i", {});
+      mark.style.left = `${part(today)}%`;
+      item.lastChild.append(mark);
+    }
+  }
   ticks.forEach((when, n) => {
-    const tick = element("span", {}, shortDay(when));
+    const tick = element("span", {}, day(when));
     if (n === ticks.length - 1) tick.style.right = "0";
     else tick.style.left = `${part(when)}%`;
     foot.append(tick);

@@ -37,11 +37,14 @@ export function token(set) {
   return sessionStorage.getItem("token") || "";
 }
 
+// A request that gets an answer, whatever the answer is.
+export const reach = (path, options) => fetch(path, options).catch(() => { throw new Error("the server cannot be reached. Nothing was changed; try again."); });
+
 export async function ask(method, path, body, headers = {}) {
   const given = { ...headers };
   if (body !== undefined) given["content-type"] = "application/json";
   if (token()) given.authorization = `Bearer ${token()}`;
-  const answer = await fetch(path, { method, headers: given, body: body === undefined ? undefined : JSON.stringify(body) });
+  const answer = await reach(path, { method, headers: given, body: body === undefined ? undefined : JSON.stringify(body) });
   if (!answer.ok) {
     const problem = await answer.json().catch(() => ({}));
     const error = new Error(problem.detail || problem.error?.message || `the server said ${answer.status}`);
@@ -78,7 +81,7 @@ export function source({ platform: app, kind, day: when }) {
 
 // Why the gate refuses, in words for the person. A code that is not here is told as it is.
 export const REFUSALS = {
-  before_effective: "chats count only from 16 December 2025 on", excluded_region: "chats are left out in this region",
+  before_effective: "it is before the day from which chats count", excluded_region: "chats are left out in this region",
   unknown_region: "it is not known where this account is", no_notice: "this account was not told in time that chats would count",
   under_age: "this account is of a minor, or may be", opted_out: "you said no to the use of chats", not_opted_in: "you have not said yes to the use of chats",
   kill_switch: "chats are switched off everywhere", unknown_platform: "this app takes no part", product_off: "this product takes no part", deleted: "all of this account was deleted",
@@ -90,11 +93,14 @@ export const refusal = (code) => REFUSALS[code] || code.replaceAll("_", " ");
 // A line at the foot of the page, perhaps with a way back.
 export function toast(text, label, undo) {
   const done = () => at("toast").replaceChildren();
-  at("toast").replaceChildren(element("p", {}, text), ...(undo ? [element("button", { type: "button", onclick: () => { done(); undo(); } }, label)] : []));
+  at("toast").replaceChildren(element("p", {}, text), ...(undo ? [element("button", { type: "button", onclick: () => { done(); undo(); } }, label)] : []),
+    element("button", { type: "button", class: "quiet", "aria-label": "Close", onclick: done }, "×"));
   clearTimeout(toast.timer);
   // Long enough to be read, reached and used; what it offers is on the page too.
   toast.timer = setTimeout(() => { if (!at("toast").contains(document.activeElement)) done(); }, 20000);
 }
+
+addEventListener("keydown", (event) => { if (event.key === "Escape") at("toast")?.replaceChildren(); });
 
 export async function tell(work) {
   at("status").textContent = "";
