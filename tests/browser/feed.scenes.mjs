@@ -235,6 +235,51 @@ async function tour(stage) {
   await shot("feed-6-tour");
 }
 
+// The server is away: nothing is lost, and nothing is said that is not so.
+async function away(stage) {
+  const { page } = stage;
+  const on = feed(stage);
+  await on.anew();
+  await page.context().setOffline(true);
+  await page.fill("#words", HIKES);
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.locator("#status", { hasText: "the server cannot be reached. Nothing was changed" }).waitFor();
+  assert.equal(await page.inputValue("#words"), HIKES, "the words are there again");
+  assert.equal(await page.locator("#chat li").count(), 0);
+  await page.locator("#place").getByRole("radio", { name: /Berlin/ }).click();
+  await page.locator("#status", { hasText: "cannot be reached" }).waitFor();
+  await page.waitForFunction(() => document.querySelector("#place input:checked").value === "boulder");
+  await page.context().setOffline(false);
+  // Two at once: one after the other.
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.fill("#words", "How do I bake sourdough bread?");
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.locator("#chat li.person").nth(1).locator(".became svg").waitFor();
+  assert.equal(await on.became(0).textContent(), "Used for: Hiking and trails");
+  assert.match(await on.became(1).textContent(), /^Used for: .*[Bb]read/);
+  const roles = await page.locator("#chat li").evaluateAll((all) => all.map((one) => one.className));
+  assert.deepEqual(roles, ["person", "", "person", ""]);
+}
+
+// Two tabs of one person: what is said in one is seen in the other, and a new person is new in both.
+async function twoTabs(stage) {
+  const { page, url } = stage;
+  const on = feed(stage);
+  await on.anew();
+  const other = await page.context().newPage();
+  await other.goto(`${url}/feed`);
+  await other.locator("body[data-ready]").waitFor();
+  await on.prompt(HIKES);
+  await other.locator(".card.because").first().waitFor();
+  await other.getByRole("button", { name: "How do I bake sourdough bread?" }).click();
+  await other.locator("#chat li.person .became svg").waitFor();
+  await page.locator("#interests", { hasText: /[Bb]read/ }).waitFor();
+  assert.equal(await page.locator("#interests").getByText("Hiking and trails").count(), 1);
+  await other.getByRole("button", { name: "Start over" }).click();
+  await on.until(false, "somebody new, in both");
+  await other.close();
+}
+
 // Everything without a mouse, and names with markup in them as what they are.
 async function keyboard(stage) {
   const { page, url } = stage;
@@ -268,4 +313,4 @@ async function keyboard(stage) {
   assert.ok((await put({ ...item, title: "Elsewhere", regions: ["NZ"] })).ok);
 }
 
-export const scenes = { "opened and asked": opened, "not linked": notLinked, elsewhere, "too early, or never told": tooEarly, knee, "liked instead": liked, corrections, tour, "keyboard and markup": keyboard };
+export const scenes = { "opened and asked": opened, "not linked": notLinked, elsewhere, "too early, or never told": tooEarly, knee, "liked instead": liked, corrections, tour, away, "two tabs": twoTabs, "keyboard and markup": keyboard };

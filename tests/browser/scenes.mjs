@@ -28,7 +28,9 @@ async function run(name, work) {
 try {
   for (const size of Object.keys(SIZES)) {
     for (const [name, scene] of Object.entries({ ...onFeed, ...onPages })) {
-      await run(`${size}: ${name}`, () => play(browser, { url, size, folder, name, scene }));
+      // A browser tells of every request that got no answer; where it is offline, that is what is looked for.
+      const expected = name === "away" ? /ERR_INTERNET_DISCONNECTED/ : null;
+      await run(`${size}: ${name}`, () => play(browser, { url, size, folder, name, scene, expected }));
     }
     await operator(binary, browser, run, size, folder);
   }

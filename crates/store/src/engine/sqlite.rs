@@ -32,7 +32,7 @@ impl Sqlite {
     /// time, where somebody reads of it.
     pub(super) fn empty_log(&mut self) -> Result<(), StoreError> {
         self.script(
-            "PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = 10000",
+            "PRAGMA busy_timeout = 100; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = 10000",
         )
     }
 

@@ -16,7 +16,7 @@ export const PLACES = {
 };
 export const APPS = ["whatsapp", "facebook", "instagram", "messenger"];
 const KEY = "tactful-demo";
-const FIRST = { person: "you", clock: STOPS[1][0], seconds: 0, place: "boulder", talks: "whatsapp", looks: "facebook", conversation: 0, liked: [], done: [] };
+const FIRST = { person: "you", clock: STOPS[1][0], seconds: 0, place: "boulder", talks: "whatsapp", looks: "facebook", conversation: 0, liked: [], done: [], changes: 0 };
 
 export let world = { ...FIRST };
 
@@ -33,6 +33,8 @@ export function whenTaken(work) {
     work(same);
   });
 }
+// Something was done: other tabs look again.
+export const noted = () => save({ changes: world.changes + 1 });
 const fresh = () => crypto.getRandomValues(new Uint32Array(1))[0].toString(36);
 export const newChat = () => save({ conversation: fresh() });
 
@@ -47,13 +49,14 @@ const events = (list) => ask("POST", "/v1/events", list);
 // so that whoever tries the same demo is somebody else.
 async function born() {
   world = { ...FIRST, person: `you-${fresh()}`, run: world.run, conversation: world.conversation };
-  save();
   const [at, told] = ["2025-01-01T00:00:00Z", "2025-10-07T09:00:00Z"];
   await events([
     ...accounts().map((one) => ({ type: "account", at, account: one, region: "US", language: "en", birth_date: "1990-05-17" })),
     ...APPS.slice(0, 3).map((app) => ({ type: "notice", at: told, account: account(app), notice: "ai-chats", version: "1", channel: "email", delivered: told })),
     { type: "link", at, accounts: accounts() },
   ]);
+  // Another tab takes this up, so it is kept once it holds.
+  save();
 }
 
 // Takes up where this browser left off, unless the server began anew since.

@@ -1,6 +1,6 @@
 // The feed beside the assistant: what is said, what became of it, what changed.
 import { at, ask, day, element, icon, nameOf, person, platform, reach, refusal, region, segments, tell, toast } from "./shared.js";
-import { APPS, PLACES, STOPS, account, later, linked, move, newChat, now, open, restart, save, whenTaken, world } from "./demo.js";
+import { APPS, PLACES, STOPS, account, later, linked, move, newChat, noted, now, open, restart, save, whenTaken, world } from "./demo.js";
 import { SURFACES, card } from "./card.js";
 
 const PROMPTS = ["What are good hikes near Boulder for a weekend?", "Which hiking boots are worth the money?", "How do I bake sourdough bread?", "Also, my knee hurts on the way down"];
@@ -69,7 +69,7 @@ async function speak(words) {
     if (!at("words").value) at("words").value = words;
     throw error;
   }
-  await show(true);
+  await showChange();
   at("spoken").scrollTop = at("spoken").scrollHeight;
 }
 
@@ -143,6 +143,12 @@ function point() {
   toast(at("change").classList.contains("on") ? "The feed changed." : at("change").querySelector("ul") ? "The feed changed back." : "The feed did not change.", "Show me", () => { at("feed").focus({ preventScroll: true }); at("change").scrollIntoView({ block: "center" }); });
 }
 
+// Shows what something that was done has changed, here and in other tabs.
+async function showChange() {
+  await show(true);
+  noted();
+}
+
 async function show(compare = false) {
   const mine = (newest += 1);
   const when = now();
@@ -179,7 +185,7 @@ async function show(compare = false) {
 async function act(work, text, undo) {
   await tell(async () => {
     await work(later());
-    await show(true);
+    await showChange();
     toast(text, "Undo", undo && (() => act(undo, "Undone.")));
   });
   refocus();
@@ -202,7 +208,7 @@ async function like(slot, kind, on) {
     if (on) await deed(kind, `on-${slot.item}`, { item: slot.item });
     else await ask("POST", "/v1/events", [{ type: "delete", at: later(), account: looking(), activity: `on-${slot.item}` }]);
     save({ liked: on ? [...world.liked, slot.item] : world.liked.filter((one) => one !== slot.item) });
-    await show(true);
+    await showChange();
   });
   refocus(`[data-item="${CSS.escape(slot.item)}"] button[aria-pressed]`);
 }
@@ -215,10 +221,15 @@ function chat() {
 }
 
 async function to(change) {
+  const was = { ...world };
   save(change);
   draw();
-  await move();
-  await show(true);
+  try { await move(); } catch (error) {
+    save(was);
+    draw();
+    throw error;
+  }
+  await showChange();
 }
 
 // The scene, step by step; what a step needs is put right first, so that each works on its own.
@@ -234,7 +245,7 @@ const TRIES = [
   }],
   ["Like a hiking page instead", "The feed takes the same shape, without a chat.", async () => {
     await deed("like", "hiking-page", { text: "Hiking trails around Boulder" });
-    await show(true);
+    await showChange();
   }],
   ["Take that like back, ask again, then unlink", "Asked on WhatsApp and not linked, it changes nothing on Facebook.", async () => {
     await ask("POST", "/v1/events", [{ type: "delete", at: later(), account: account("facebook"), activity: "hiking-page" }]);
@@ -242,7 +253,7 @@ const TRIES = [
     await to({ clock: STOPS[1][0], place: "boulder", talks: "whatsapp", looks: "facebook" });
     await say(HIKES);
     await linked(false);
-    await show(true);
+    await showChange();
   }],
   ["Link again, and go back to 15 December", "The day before it begins, nothing counts.", async () => { await linked(true); await to({ clock: STOPS[0][0], place: "boulder" }); }],
   ["Be in Berlin on 16 December", "Chats are left out in the European Union. Look at Seoul and London, too.", async () => { await to({ clock: STOPS[1][0], place: "berlin" }); }],
@@ -270,7 +281,14 @@ at("words").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && !event.shiftKey) { event.preventDefault(); at("say").requestSubmit(); }
 });
 at("again").addEventListener("click", () => { chat(); at("words").focus(); });
-at("linked").addEventListener("change", () => tell(async () => { await linked(at("linked").checked); await show(true); }));
+at("linked").addEventListener("change", () => tell(async () => {
+  const wanted = at("linked").checked;
+  try { await linked(wanted); } catch (error) {
+    at("linked").checked = !wanted;
+    throw error;
+  }
+  await showChange();
+}));
 at("restart").addEventListener("click", () => tell(async () => { await restart(); chat(); before = null; draw(); await show(); toast("You are somebody new, of whom nothing is known."); }));
 at("prompts").append(...PROMPTS.map((text) => element("button", { type: "button", onclick: () => tell(() => say(text)) }, text)));
 at("tries").append(...TRIES.map(([title, more, work], n) => element("li", {}, element("button", { type: "button", onclick: () => tell(async () => {

@@ -1,6 +1,6 @@
 // The ad-preferences centre: all that is held of a person, and the ways to change it.
 import { about, ask, at, day, element, nameOf, person, platform, refusal, region, segments, source, tell, toast, token, topics } from "./shared.js";
-import { APPS, account as own, accounts as ours, later, linked, now as demoNow, open, save, whenTaken, world } from "./demo.js";
+import { APPS, account as own, accounts as ours, later, linked, noted, now as demoNow, open, save, whenTaken, world } from "./demo.js";
 import { weightPlot } from "./plots.js";
 
 const { demo } = await about();
@@ -26,6 +26,7 @@ async function act(work, text, undo) {
   await tell(async () => {
     await work();
     await show();
+    if (demo) noted();
     // The list is drawn anew, so what had the focus is gone: it goes to the same button, or to the list's heading.
     const seen = [...document.querySelectorAll("#held button")].filter((one) => one.offsetParent);
     if (document.activeElement === document.body) (seen.find((one) => label(one) === had || one.id === OTHER[id]) || at("list")).focus();
@@ -134,7 +135,7 @@ async function show() {
   if (at("also").open) await others();
 }
 
-const see = () => tell(show).catch(() => { at("held").hidden = true; });
+const see = async () => { if (!(await tell(show))) at("held").hidden = true; };
 
 at("leaf").append(element("option", { value: "" }, "Choose…"), ...(await topics()).map((group) => element("optgroup", { label: group.name }, ...group.interests.map((leaf) => element("option", { value: leaf.id }, leaf.name)))));
 

@@ -102,11 +102,18 @@ export function toast(text, label, undo) {
 
 addEventListener("keydown", (event) => { if (event.key === "Escape") at("toast")?.replaceChildren(); });
 
+// Does something, and says so where it fails. Was it done?
 export async function tell(work) {
   at("status").textContent = "";
   // What was told of the last thing done is not of this one.
   at("toast").replaceChildren();
-  try { return await work(); } catch (error) { at("status").textContent = `That did not work: ${error.message}`; throw error; }
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    at("status").textContent = `That did not work: ${error.message}`;
+    return false;
+  }
 }
 
 // Radio buttons that look like one strip. `chosen(value)` is told of a change.
