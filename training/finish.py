@@ -15,7 +15,7 @@ import wide
 
 # Of the labelled prompts that touch a subject, the share that the thresholds keep out: of all, and of each subject. Of
 # our own texts in other languages, which are harder than what people type (hints, half of the harmless ones look-alikes).
-RECALL, RECALL_EACH, RECALL_THERE = 0.97, 0.93, 0.92
+RECALL, RECALL_EACH, RECALL_THERE = 0.97, 0.93, 0.94
 # Of what the judge would have stopped, the share that the fast path may let pass unasked; and of what it stops unasked,
 # the share that must be sensitive.
 CLEAR_LOSS, STOP_PRECISION = 0.01, 0.83

@@ -58,4 +58,12 @@ pub fn names_the_person(request: &Value) -> bool {
         || ["ifa", "didsha1", "didmd5", "dpidsha1", "dpidmd5", "macsha1", "macmd5", "ip", "ipv6"]
             .iter()
             .any(|name| there(&device[*name]))
+        || there(&user["ext"]["id"])
+        || there(&device["ext"]["ifa"])
+        || [&user["geo"], &device["geo"]].into_iter().any(is_exact)
+}
+
+/// A place to the metre is a home; one that is worked out from an address (type 2) is a town.
+fn is_exact(geo: &Value) -> bool {
+    (geo["lat"].is_number() || geo["lon"].is_number()) && geo["type"] != json!(2)
 }

@@ -52,7 +52,12 @@ fn an_account_counts_once_where_it_is_now_and_as_told_from_the_day_that_counts()
         fresh.store.commit(&batch, &policy).unwrap();
         let told = fresh.store.told_by_region(at(DAY), at(DAY + 2)).unwrap();
         let told = told.iter().map(|t| (t.region.as_str(), t.accounts, t.told, t.ready));
-        assert_eq!(told.collect::<Vec<_>>(), [("DE", 1, 1, 1), ("US", 2, 1, 1)], "{}", fresh.engine);
+        assert_eq!(
+            told.collect::<Vec<_>>(),
+            [("DE", 1, 1, 1), ("US", 2, 1, 1)],
+            "{}",
+            fresh.engine
+        );
         // Told, but not long enough ago.
         let told = fresh.store.told_by_region(at(DAY), at(DAY + 1)).unwrap();
         let told = told.iter().map(|t| (t.told, t.ready));

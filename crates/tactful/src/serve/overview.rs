@@ -178,7 +178,8 @@ async fn spending(
     if let Some(mine) = who.advertiser() {
         let inventory = app.inventory.load();
         let campaigns = inventory.items().iter().filter_map(|item| item.campaign.as_ref());
-        let mine: BTreeSet<_> = campaigns.filter(|of| of.advertiser == mine).map(|of| &of.id).collect();
+        let mine: BTreeSet<_> =
+            campaigns.filter(|of| of.advertiser == mine).map(|of| &of.id).collect();
         days.retain(|campaign, _| mine.contains(campaign));
     }
     let view =

@@ -55,7 +55,9 @@ fn refused(status: StatusCode, message: &'static str) -> Response {
 
 /// Is this path the upstream's?
 pub fn is_proxied(path: &str) -> bool {
-    let of = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let of = |root: &str| {
+        path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
     ["/v1/chat/completions", "/v1/responses", "/v1/conversations", "/v1/models"].into_iter().any(of)
 }
 
@@ -358,9 +360,10 @@ impl Heard {
         let mut inputs = Vec::new();
         if let Some(region) = self.region {
             let known = Pool::with(app, move |_, data| Ok(data.store.history(account)?));
-            inputs.extend(moved(&known.await.ok()?, region, self.at).map(|fact| {
-                Input::Event(Box::new(Event::Account(account, platform, fact)))
-            }));
+            inputs.extend(
+                moved(&known.await.ok()?, region, self.at)
+                    .map(|fact| Input::Event(Box::new(Event::Account(account, platform, fact)))),
+            );
         }
         let facts = Facts {
             account,

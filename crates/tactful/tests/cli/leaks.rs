@@ -65,7 +65,8 @@ fn a_key_for_one_advertiser_is_told_of_no_other() {
         status(server.get("/v1/overview/spending").bearer_auth(&mine)) == 200
     });
     json_of(server.post("/v1/items", &ad).bearer_auth(&all));
-    let click = json!({"clicks": [{"account": "whatsapp:1", "item": "a", "id": "k", "price": 1.0}]});
+    let click =
+        json!({"clicks": [{"account": "whatsapp:1", "item": "a", "id": "k", "price": 1.0}]});
     assert_eq!(status(server.post("/v1/clicks", &click).bearer_auth(&all)), 204);
     let told = |path: &str, key: &str| json_of(server.get(path).bearer_auth(key));
     assert!(told("/v1/overview/spending", &mine)["one"].is_array());
@@ -92,10 +93,12 @@ fn what_is_sensitive_shuts_its_chat_however_it_comes() {
     }
     let cut = format!(r#"{{"messages": [{{"role": "user", "content": "{KNEE} \ud83d"}}]}}"#);
     let followed = [message("user", KNEE), message("system", "be brief")];
-    let bodies = [cut, json!({"messages": followed}).to_string(), json!({"messages": long}).to_string()];
-    for (upstream_says, body) in [(REFUSED, json!({"messages": [message("user", KNEE)]}).to_string())]
-        .into_iter()
-        .chain(bodies.into_iter().map(|body| (ANSWERED, body)))
+    let bodies =
+        [cut, json!({"messages": followed}).to_string(), json!({"messages": long}).to_string()];
+    for (upstream_says, body) in
+        [(REFUSED, json!({"messages": [message("user", KNEE)]}).to_string())]
+            .into_iter()
+            .chain(bodies.into_iter().map(|body| (ANSWERED, body)))
     {
         let place = Place::new();
         let (url, _) = upstream(upstream_says, Duration::ZERO);
@@ -106,7 +109,9 @@ fn what_is_sensitive_shuts_its_chat_however_it_comes() {
         assert_eq!(json_of(server.post("/v1/events", &hike))["events"][0]["outcome"], "used");
         let code = status(post(&server, body.clone()));
         assert!([200, 400].contains(&code), "{code}");
-        wait_for(&format!("it is still held after {body}"), || export(&server)["contributions"] == json!([]));
+        wait_for(&format!("it is still held after {body}"), || {
+            export(&server)["contributions"] == json!([])
+        });
     }
 }
 
@@ -121,7 +126,10 @@ fn a_turn_that_nobody_answered_teaches_nothing() {
     // The answer's id is looked for, so nothing compressed is asked for; and what is compressed cannot
     // be judged.
     let request = seen.lock().unwrap()[0].to_lowercase();
-    assert!(request.contains("accept-encoding: identity") && !request.contains("gzip"), "{request}");
+    assert!(
+        request.contains("accept-encoding: identity") && !request.contains("gzip"),
+        "{request}"
+    );
     assert_eq!(status(chat(&server, HIKE).header("content-encoding", "gzip")), 415);
     std::thread::sleep(Duration::from_millis(500));
     assert_eq!(export(&server)["contributions"], json!([]));
@@ -170,7 +178,8 @@ fn the_metrics_say_no_more_than_an_answer() {
     let place = Place::new();
     let server = Server::start(&place, &["--policy", POLICY]);
     json_of(server.post("/v1/events", &json!(known("whatsapp:1", "US"))));
-    let said = json!([turn("whatsapp:1", "t1", NOW, KNEE), turn("whatsapp:1", "t2", NOW, "ok thanks")]);
+    let said =
+        json!([turn("whatsapp:1", "t1", NOW, KNEE), turn("whatsapp:1", "t2", NOW, "ok thanks")]);
     json_of(server.post("/v1/events", &said));
     let metrics = server.get("/metrics").send().unwrap().text().unwrap();
     assert!(metrics.contains("tactful_events_total{outcome=\"not_used\"} 2"), "{metrics}");
@@ -223,7 +232,10 @@ fn all_that_is_held_is_exported_and_none_of_it_outlives_the_deletion() {
     };
     sent();
     let held = export(&server);
-    assert_eq!((held["shown"].as_array().unwrap().len(), held["clicked"].as_array().unwrap().len()), (1, 1));
+    assert_eq!(
+        (held["shown"].as_array().unwrap().len(), held["clicked"].as_array().unwrap().len()),
+        (1, 1)
+    );
     json_of(server.post("/v1/events", &json!(known("whatsapp:1", "US"))));
     let pair = json!({"accounts": ["whatsapp:1", "facebook:1"], "at": NOW});
     assert!(server.post("/v1/links", &pair).send().unwrap().status().is_success());

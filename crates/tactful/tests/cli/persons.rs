@@ -120,6 +120,9 @@ fn only_topics_leave_and_ids_or_segments_never_both() {
         json!({"id": "1", "user": {"id": "u"}}),
         json!({"id": "1", "user": {"eids": [{"source": "x"}]}}),
         json!({"id": "1", "device": {"ifa": "x"}}),
+        json!({"id": "1", "device": {"ext": {"ifa": "x"}}}),
+        json!({"id": "1", "device": {"geo": {"lat": 40.01, "lon": -105.27, "type": 1}}}),
+        json!({"id": "1", "user": {"geo": {"lat": 40.01, "lon": -105.27}}}),
     ] {
         assert_eq!(enrich(named.clone()), named);
     }

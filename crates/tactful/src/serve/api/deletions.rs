@@ -73,7 +73,8 @@ pub async fn delete_conversation(
     let tag = Tag::parse(&conversation);
     let what = tag.map_or("conversation".to_owned(), |tag| format!("conversation {tag}"));
     if let Some(tag) = tag {
-        let _ = delete(&app, &asked, what.clone(), at, move |_| Ok(Deletion::Conversation(tag))).await?;
+        let _ = delete(&app, &asked, what.clone(), at, move |_| Ok(Deletion::Conversation(tag)))
+            .await?;
     }
     // An operator's own id may look like a tag: whatever bears this name goes.
     delete(&app, &asked, what, at, move |data| {

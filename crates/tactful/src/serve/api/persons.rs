@@ -7,8 +7,8 @@ use crate::show::{ProfileView, profile_view};
 use axum::extract::State;
 use axum::{Extension, Json};
 use jiff::Timestamp;
-use std::collections::BTreeSet;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use tactful_core::chat::Tag;
 use tactful_core::standing::About;
 
