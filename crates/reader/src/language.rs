@@ -1,7 +1,7 @@
 //! Is this a text that the model can judge: of its language, of words, not too long?
 
 use tactful_core::reading::Unjudged;
-use whatlang::{Detector, Lang};
+use whatlang::{Detector, Info, Lang};
 
 /// The language that the fast path knows.
 pub const ENGLISH: [u8; 2] = *b"en";
@@ -44,13 +44,14 @@ pub fn judge(text: &str, shape: Shape, measured: &[String]) -> Result<[u8; 2], U
     if letters == 0 {
         return Err(Unjudged::Empty);
     }
-    let other = |code: Option<[u8; 2]>| {
+    let other = |info: Info| {
         let known = |code: &[u8; 2]| measured.iter().any(|m| m.as_bytes() == code);
+        let code = code(info.lang()).or_else(|| neighbour(text, info).and_then(code));
         code.filter(known).ok_or(Unjudged::Language)
     };
     let latin = text.chars().filter(|c| c.is_alphabetic() && is_latin(*c)).count();
     if latin * 10 < letters * 7 {
-        return other(Detector::new().detect(text).and_then(|info| code(info.lang())));
+        return Detector::new().detect(text).map_or(Err(Unjudged::Language), other);
     }
     if shape.tokens > 0 && shape.unknown * 2 > shape.tokens {
         return Err(Unjudged::Garbled);
@@ -63,7 +64,7 @@ pub fn judge(text: &str, shape: Shape, measured: &[String]) -> Result<[u8; 2], U
         && info.lang() != Lang::Eng
         && (known < 55 || info.is_reliable())
     {
-        return other(code(info.lang()));
+        return other(info);
     }
     match (shape.words, known) {
         // Longer than any English word gets without a space.
@@ -72,6 +73,30 @@ pub fn judge(text: &str, shape: Shape, measured: &[String]) -> Result<[u8; 2], U
         }
         (4.., 0..30) => Err(Unjudged::Garbled),
         _ => Ok(ENGLISH),
+    }
+}
+
+/// Words without which hardly a sentence of Tagalog goes.
+const TAGALOG: [&str; 13] =
+    ["ang", "ng", "mga", "sa", "na", "ko", "mo", "ako", "ba", "po", "ay", "si", "yung"];
+
+/// Of few words the detector cannot tell some languages from a neighbour. What the neighbour does not have
+/// decides: a letter, or else the words that it cannot do without. Javanese, in which hardly anybody writes
+/// to an assistant, must be sure.
+fn neighbour(text: &str, info: Info) -> Option<Lang> {
+    let has = |letters: &str| text.chars().any(|c| letters.contains(c));
+    match info.lang() {
+        Lang::Bul | Lang::Mkd | Lang::Srp if has("ыэёЫЭЁ") => Some(Lang::Rus),
+        Lang::Bel if has("иИщЩ") && !has("іІўЎ") => Some(Lang::Rus),
+        Lang::Dan | Lang::Nob if has("äöÄÖ") && !has("æøÆØ") => Some(Lang::Swe),
+        Lang::Afr if text.to_lowercase().contains("ij") => Some(Lang::Nld),
+        Lang::Jav if !info.is_reliable() => Some(Lang::Ind),
+        Lang::Tgl if !info.is_reliable() => {
+            let text = text.to_lowercase();
+            let mut words = text.split(|c: char| !c.is_alphabetic());
+            (!words.any(|word| TAGALOG.contains(&word))).then_some(Lang::Ind)
+        }
+        _ => None,
     }
 }
 

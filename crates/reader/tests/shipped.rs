@@ -121,6 +121,12 @@ fn what_cannot_be_judged_says_why() {
         ("Ποιο είναι το καλύτερο μονοπάτι για πεζοπορία κοντά στην Αθήνα;", Unjudged::Language),
         ("Melyik a legszebb túraútvonal Budapest közelében hétvégére?", Unjudged::Language),
         ("Hver eru bestu gönguleiðirnar nálægt Reykjavík?", Unjudged::Language),
+        // Neighbours of languages that are judged.
+        ("Hvor finder jeg de bedste vandreture på Bornholm i sommer?", Unjudged::Language),
+        ("Waar kan ek die beste staproetes naby Kaapstad vind?", Unjudged::Language),
+        ("Къде да купя билети", Unjudged::Language),
+        ("Saan maganda mag-hiking malapit sa Maynila?", Unjudged::Language),
+        ("उद्या सकाळी पुण्यात कुठे चालायला जाऊ शकतो?", Unjudged::Language),
         ("qwrtzp xkcdv bnmqw plokij zxcvb", Unjudged::Garbled),
         (&"hiking ".repeat(3_000), Unjudged::TooLong),
     ] {
@@ -128,6 +134,27 @@ fn what_cannot_be_judged_says_why() {
         let judged = read(text).judged;
         let language_or = judged == Err(Unjudged::Language) && why == Unjudged::Garbled;
         assert!(judged == Err(why) || language_or, "{shown}: {judged:?}");
+    }
+}
+
+/// What the detector alone takes for Tagalog, Javanese, Bulgarian, Afrikaans, Danish.
+const NEIGHBOURLY: [(&str, &str); 5] = [
+    ("Bedanya aqiqah sama kurban apa sih", "id"),
+    ("zodiak leo minggu ini karir sama asmara dong", "id"),
+    ("белка или деберц, научи правилам деберца на троих, завтра рыбалка", "ru"),
+    ("stijl haar of slag erin laten, dun haar tot schouders", "nl"),
+    ("jobbade på hvb, hur lång tid tar det innan man känner sig hemma i ett nytt land", "sv"),
+];
+
+/// Short texts that the detector takes for a neighbour's, by what the neighbour does not have.
+#[test]
+fn a_short_text_is_judged_in_its_own_language() {
+    for (text, language) in NEIGHBOURLY {
+        assert_eq!(
+            read(text).language,
+            Some(*language.as_bytes().first_chunk().unwrap()),
+            "{text}"
+        );
     }
 }
 
