@@ -7,7 +7,7 @@ mod postgresql;
 mod sqlite;
 
 pub use postgresql::Postgresql;
-pub use sqlite::Sqlite;
+pub use sqlite::{Sqlite, make_private};
 
 use crate::StoreError;
 

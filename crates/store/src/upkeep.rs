@@ -2,7 +2,7 @@
 
 use crate::batch::Position;
 use crate::codec::{tag, time};
-use crate::engine::{Engine, Value};
+use crate::engine::{Engine, Value, make_private};
 use crate::{Store, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -101,6 +101,8 @@ impl Store {
     pub fn back_up(&mut self, to: &str) -> Result<(), StoreError> {
         match &self.engine {
             Engine::Sqlite(_) => {
+                // A copy is for its owner alone, as what it is a copy of.
+                make_private(std::path::Path::new(to));
                 self.engine.execute("VACUUM INTO $1", &[to.into()])?;
                 Ok(())
             }

@@ -71,7 +71,7 @@ impl Sqlite {
 
 /// A new file is for this user alone; those that the engine puts beside it follow it. What goes wrong
 /// here the engine meets, and says.
-fn make_private(path: &Path) {
+pub fn make_private(path: &Path) {
     let mut options = std::fs::OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);

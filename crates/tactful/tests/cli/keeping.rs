@@ -15,6 +15,12 @@ fn a_backup_of_a_running_server_is_restored_whole() {
     let done = place.run(&["backup", "kept"]);
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     assert!(!place.run(&["backup", "kept"]).status.success(), "a backup was overwritten");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let copy = std::fs::metadata(place.path("kept/tactful.sqlite")).unwrap();
+        assert_eq!(copy.permissions().mode() & 0o077, 0, "a backup may be read by others");
+    }
     // What comes after the backup is not in it.
     json_of(server.delete("/v1/persons/whatsapp:1"));
     drop(server);
